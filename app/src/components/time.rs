@@ -1,0 +1,24 @@
+//! Moments and ages. Invariant: relative in the text, exact in `datetime` and on hover; the age ticks by the
+//! console's clock, and the first render is the server's.
+
+use crate::data::{Boxed, memo};
+use crate::{clock::Clock, format};
+use leptos::prelude::*;
+use quorate_domain::Timestamp;
+
+/// "4 min ago", exact on hover.
+pub(crate) fn ago(at: Timestamp) -> AnyView {
+    time_tag(at, format::ago)
+}
+
+/// "4 min", exact on hover; for narrow columns.
+pub(crate) fn age(at: Timestamp) -> AnyView {
+    time_tag(at, format::age)
+}
+
+fn time_tag(at: Timestamp, words: fn(u64) -> String) -> AnyView {
+    let clock = Clock::get();
+    // A memo: the text node is touched only when its words change, not every second.
+    let text = memo(move || words(clock.now().since(at)));
+    view! { <time datetime=at.to_rfc3339() title=at.to_utc_text()>{move || text.get()}</time> }.boxed()
+}

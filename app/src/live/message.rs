@@ -1,0 +1,84 @@
+//! Reading a message of the stream. Invariant: the same as serde's reading of `LiveMessage` (a test holds them equal);
+//! by hand, because serde's reader of tagged enums buffers, which compiles the reader of every type inside once more.
+
+use crate::json;
+use quorate_domain::live::LiveMessage;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The message in `text`; none when this page does not know it.
+pub(super) fn parse(text: &str) -> Option<LiveMessage> {
+    let mut value = json::value(text)?;
+    let kind = value.get("type")?.as_str()?.to_owned();
+    let value = &mut value;
+    Some(match kind.as_str() {
+        "hello" => LiveMessage::Hello { version: part(value, "version")? },
+        "cluster" => LiveMessage::Cluster { view: Box::new(part(value, "view")?) },
+        "cluster_gone" => LiveMessage::ClusterGone { cluster: part(value, "cluster")? },
+        "cluster_event" => LiveMessage::ClusterEvent { event: part(value, "event")? },
+        "operation" => LiveMessage::Operation {
+            summary: part(value, "summary")?,
+            steps: part(value, "steps")?,
+            entry: part(value, "entry")?,
+        },
+        "output" => LiveMessage::Output { operation: part(value, "operation")?, lines: part(value, "lines")? },
+        "host_changed" => LiveMessage::HostChanged { host: part(value, "host")? },
+        "goodbye" => LiveMessage::Goodbye { reason: part(value, "reason")? },
+        _ => return None,
+    })
+}
+
+fn part<T: DeserializeOwned>(value: &mut Value, name: &str) -> Option<T> {
+    json::read(value.get_mut(name).map(Value::take).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use quorate_domain::{
+        ClusterId, HostId, OperationId, Timestamp,
+        cluster::{ClusterEvent, ClusterEventKind},
+        operation::{LogEntry, LogKind, OutputLine, StepState},
+    };
+
+    fn every_message() -> Vec<LiveMessage> {
+        let (cluster, operation) = (ClusterId::from_random([1; 10]), OperationId::from_random([2; 10]));
+        let entry = LogEntry { seq: 1, at: Timestamp(5), step: 0, kind: LogKind::Started, detail: String::new() };
+        let event = |cluster| ClusterEvent {
+            seq: 3,
+            cluster,
+            at: Timestamp(5),
+            kind: ClusterEventKind::LeaderChanged,
+            text: "lab2 leads".into(),
+        };
+        let line = OutputLine { seq: 9, at: Timestamp(5), step: 1, host: "lab1".into(), text: "active".into() };
+        let moved = |entry| LiveMessage::Operation {
+            summary: sample::operation(1),
+            steps: vec![StepState::Done, StepState::Running],
+            entry,
+        };
+        vec![
+            LiveMessage::Hello { version: "0.1.0".into() },
+            LiveMessage::Cluster { view: Box::new(sample::view("demo", 3, 2)) },
+            LiveMessage::ClusterGone { cluster: cluster.clone() },
+            LiveMessage::ClusterEvent { event: event(cluster) },
+            moved(Some(entry)),
+            moved(None),
+            LiveMessage::Output { operation, lines: vec![line] },
+            LiveMessage::HostChanged { host: HostId::from_random([3; 10]) },
+            LiveMessage::Goodbye { reason: "logged out".into() },
+        ]
+    }
+
+    #[test]
+    fn every_message_reads_as_serde_reads_it() {
+        for message in every_message() {
+            let text = serde_json::to_string(&message).expect("json");
+            assert_eq!(parse(&text).as_ref(), Some(&message), "{text}");
+            assert_eq!(serde_json::from_str::<LiveMessage>(&text).expect("serde"), message);
+        }
+        assert_eq!(parse("{\"type\":\"from_the_future\"}"), None);
+        assert_eq!(parse("nonsense"), None);
+    }
+}

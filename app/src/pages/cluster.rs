@@ -1,0 +1,294 @@
+//! One cluster: is it healthy, who leads, what can I lose? Invariant: all that is shown here comes from one whole
+//! view, live; only the events are a list that grows.
+
+mod members;
+
+use crate::{
+    clock::Clock,
+    components::{
+        button::{Button, Look},
+        dialog::Dialog,
+        facts::fact_list,
+        field::Field,
+        icon::Icon,
+        load::load,
+        problem::{ProblemBox, problem_page},
+        table::{Cell, DataTable},
+        task::Task,
+        timeline::{Timeline, merge},
+        toast::Toasts,
+    },
+    data::{Boxed, Data, memo},
+    live::{ClusterSignal, Link, Live, stale_since},
+    navigate::Navigator,
+    pages::{fleet, no_such, operations::operation_rows, path_id},
+    routes, rpc,
+    rpc::clusters::ClusterPage,
+    session::Session,
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use quorate_domain::{
+    Action, ClusterId,
+    cluster::{ClusterEvent, ClusterView, Reach, Scheme},
+    live::LiveMessage,
+};
+
+/// Events kept on the page.
+const EVENTS_KEPT: usize = 200;
+
+/// The overview.
+#[component]
+pub(crate) fn Overview() -> AnyView {
+    let id = path_id();
+    let data =
+        Data::keyed(id, |id| async move { rpc::clusters::cluster(id.parse().map_err(|_| no_such("cluster"))?).await });
+    load(data, overview)
+}
+
+/// The cluster's operations.
+#[component]
+pub(crate) fn Operations() -> AnyView {
+    let id = path_id();
+    let data = Data::keyed(id, |id| async move {
+        let id: ClusterId = id.parse().map_err(|_| no_such("cluster"))?;
+        let page = rpc::clusters::cluster(id.clone()).await?;
+        Ok((page, rpc::operations::operations(Some(id)).await?))
+    });
+    load(data, |(page, operations)| {
+        let Some(view) = seeded(page.view) else { return gone() };
+        view! {
+            {head(view)}
+            {operation_rows(operations)}
+        }
+        .boxed()
+    })
+}
+
+fn seeded(view: ClusterView) -> Option<ClusterSignal> {
+    let live = Live::get();
+    let id = view.id.clone();
+    live.seed(vec![view], false);
+    live.cluster(&id)
+}
+
+fn gone() -> AnyView {
+    problem_page(&no_such("cluster").0)
+}
+
+fn overview(page: ClusterPage) -> AnyView {
+    let id = page.view.id.clone();
+    let Some(view) = seeded(page.view) else { return gone() };
+    let events = RwSignal::new(page.events);
+    let wanted = id.clone();
+    Live::get().listen(Callback::new(move |message| {
+        if let LiveMessage::ClusterEvent { event } = message
+            && event.cluster == wanted
+        {
+            events.update(|events| merge(events, event, EVENTS_KEPT));
+        }
+    }));
+    let rows = {
+        let view = view.clone();
+        memo(move || view.with(members::rows))
+    };
+    let http = {
+        let view = view.clone();
+        memo(move || view.with(|v| v.scheme == Scheme::Http))
+    };
+    view! {
+        {head(view.clone())}
+        <section class="panel" aria-label="Members">
+            <h2>"Members"</h2>
+            <DataTable caption="Members" columns=&members::COLUMNS rows=rows/>
+        </section>
+        <div class="columns">
+            <section class="panel" aria-label="Timeline">
+                <h2>"Timeline"</h2>
+                <Timeline events=events/>
+                <Older events=events id=id.clone()/>
+            </section>
+            <section class="panel" aria-label="About">
+                <h2>"About"</h2>
+                {about(view.clone())}
+                {move || http.get().then(http_note)}
+                <Forget view=view/>
+            </section>
+        </div>
+    }
+    .boxed()
+}
+
+fn http_note() -> AnyView {
+    view! {
+        <div class="note tone-risk">
+            {Icon::Risk.view()}
+            <p>"Plain http: whoever reaches the client or peer ports owns this cluster. Keep them closed to others."</p>
+        </div>
+    }
+    .boxed()
+}
+
+/// Name, health in words, the few facts that come first, and the tabs.
+fn head(view: ClusterSignal) -> AnyView {
+    let live = Live::get();
+    let clock = Clock::get();
+    let id = view.with_untracked(|v| v.id.clone());
+    let title = view.clone();
+    let name = view.clone();
+    let operation = view.clone();
+    let facts = view.clone();
+    let health = memo(move || {
+        let off = live.link() == Link::Off;
+        view.with(|v| {
+            fleet::health_cell(v, if off { None } else { stale_since(v.taken_at, clock.now(), v.tick_millis) })
+        })
+    });
+    let facts = memo(move || facts.with(header_facts));
+    let operation = memo(move || operation.with(|v| v.operation.clone()));
+    let path = leptos_router::hooks::use_location().pathname;
+    let tab = move |href: String, label: &'static str| {
+        let this = href.clone();
+        let here = move || path.with(|path| *path == this).then_some("page");
+        view! { <li><a class="tab" href=href aria-current=here>{label}</a></li> }.boxed()
+    };
+    view! {
+        <Title text=move || title.with(|v| v.name.clone())/>
+        <header class="page-head cluster-head">
+            <h1>{move || name.with(|v| v.name.clone())}</h1>
+            <div class="cluster-health" role="status" aria-live="polite">{move || health.get().view()}</div>
+            <p class="cluster-facts">{move || facts.get()}</p>
+        </header>
+        {move || operation.get().map(|id| view! {
+            <a class="note tone-busy" href=routes::operation(&id)>{Icon::Busy.view()}<span>"An operation is in progress on this cluster"</span></a>
+        })}
+        <nav aria-label="Cluster"><ul class="tabs">
+            {tab(routes::cluster(&id), "Overview")}
+            {tab(routes::cluster_operations(&id), "Operations")}
+        </ul></nav>
+    }
+    .boxed()
+}
+
+/// `leader lab2 · 3.5.16 · rev 19 204 · can lose 1 more`.
+fn header_facts(view: &ClusterView) -> String {
+    let mut facts = Vec::new();
+    facts.push(view.leader_member().map_or("no leader".to_owned(), |m| format!("leader {}", m.name)));
+    let versions = fleet::versions(view);
+    if !versions.is_empty() {
+        facts.push(format!("etcd {versions}"));
+    }
+    if let Some(revision) = fleet::revision(view) {
+        facts.push(format!("rev {}", crate::format::count(revision)));
+    }
+    if view.tolerance.has_quorum() {
+        facts.push(match view.tolerance.can_lose() {
+            0 => "can lose no more members".to_owned(),
+            n => format!("can lose {n} more"),
+        });
+    }
+    facts.join(" · ")
+}
+
+fn about(view: ClusterSignal) -> AnyView {
+    let facts = memo(move || {
+        view.with(|v| {
+            vec![
+                ("Cluster id", v.cluster_id_hex.clone().map_or(Cell::Empty, Cell::Id)),
+                (
+                    "Reached",
+                    Cell::Text(match v.reach {
+                        Reach::Direct => "directly".into(),
+                        Reach::Ssh => "through SSH".into(),
+                    }),
+                ),
+                ("Scheme", Cell::Text(v.scheme.as_str().into())),
+                ("Quota", v.quota.map_or(Cell::Empty, |q| Cell::Text(crate::format::bytes(q.0)))),
+                ("Alarms", Cell::Text(if v.alarms.is_empty() { "none".into() } else { v.alarms.join(", ") })),
+                ("Asked every", Cell::Text(crate::format::duration(v.tick_millis.into()))),
+                ("Console's id", Cell::Id(v.id.to_string())),
+            ]
+        })
+    });
+    view! { {move || fact_list(facts.get())} }.into_any()
+}
+
+#[component]
+fn Older(events: RwSignal<Vec<ClusterEvent>>, id: ClusterId) -> AnyView {
+    let task = Task::new();
+    let more = Callback::new(move |()| {
+        let id = id.clone();
+        task.run(move || {
+            let id = id.clone();
+            async move {
+                let before = events.with_untracked(|e| e.last().map(|e| e.seq));
+                let older = rpc::clusters::cluster_events(id, before).await?;
+                events.update(|all| older.into_iter().for_each(|event| merge(all, event, EVENTS_KEPT)));
+                Ok(())
+            }
+        });
+    });
+    let worth = move || events.with(|e| e.len() >= 50 && e.len() < EVENTS_KEPT);
+    view! { {move || worth().then(|| view! { <Button label="Older" look=Look::Bare busy=task.busy on_press=more/> })} }
+        .into_any()
+}
+
+#[component]
+fn Forget(view: ClusterSignal) -> AnyView {
+    if !Session::get().may(Action::ForgetClusters) {
+        return ().into_any();
+    }
+    let open = RwSignal::new(false);
+    let typed = RwSignal::new(String::new());
+    let task = Task::new();
+    let toasts = Toasts::get();
+    let navigator = Navigator::get();
+    let (id, name) = view.with_untracked(|v| (v.id.clone(), v.name.clone()));
+    let wrong = {
+        let name = name.clone();
+        Signal::derive(move || typed.with(|t| t.trim() != name))
+    };
+    let forget = Callback::new(move |()| {
+        let id = id.clone();
+        task.run(move || {
+            let id = id.clone();
+            async move {
+                rpc::clusters::forget_cluster(id).await?;
+                toasts.say("The cluster was forgotten; its members go on");
+                navigator.go(routes::FLEET);
+                Ok(())
+            }
+        });
+    });
+    let shown = name.clone();
+    view! {
+        <Button label="Forget cluster…" look=Look::Bare on_press=Callback::new(move |()| open.set(true))/>
+        <Dialog open=open title=format!("Forget {name}?")>
+            <p>"The console stops watching it. Hosts, members and data are not touched."</p>
+            <p>"To go on, type "<strong>{shown.clone()}</strong>"."</p>
+            <Field label="Name" name="forget_name" value=typed/>
+            <ProblemBox problem=task.problem/>
+            <div class="form-actions">
+                <Button label="Forget" look=Look::Danger busy=task.busy disabled=wrong on_press=forget/>
+                <Button label="Keep it" on_press=Callback::new(move |()| open.set(false))/>
+            </div>
+        </Dialog>
+    }
+    .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn the_header_says_who_leads_and_what_can_be_lost() {
+        assert_eq!(
+            header_facts(&sample::view("demo", 3, 3)),
+            "leader lab1 · etcd 3.5.16 · rev 19\u{202f}204 · can lose 1 more"
+        );
+        assert!(header_facts(&sample::view("demo", 3, 2)).ends_with("can lose no more members"));
+        assert!(header_facts(&sample::view("demo", 3, 1)).starts_with("no leader"));
+    }
+}

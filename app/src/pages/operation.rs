@@ -1,0 +1,227 @@
+//! One operation: what happened so far, and what can be pressed? Invariant: the list of steps is the reviewed one,
+//! filling in; a failure shows its reason in words, then the raw output, then the choices.
+
+use crate::{
+    clock::Clock,
+    components::{
+        badge::{Tone, badge},
+        button::{Button, Look, link_button},
+        copy::copy_text,
+        dialog::Dialog,
+        icon::Icon,
+        load::load,
+        problem::ProblemBox,
+        steps::{Run, RunSignals, state_words, step_list},
+        task::Task,
+        time,
+        toast::Toasts,
+    },
+    data::{Boxed, Data, memo},
+    format,
+    live::Live,
+    pages::{no_such, path_id},
+    routes, rpc,
+    session::Session,
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use quorate_domain::{
+    OperationId, Role,
+    operation::{Choice, OperationDetail, OperationState},
+};
+
+/// The page.
+#[component]
+pub(crate) fn Operation() -> AnyView {
+    let id = path_id();
+    let data =
+        Data::keyed(
+            id,
+            |id| async move { rpc::operations::operation(id.parse().map_err(|_| no_such("operation"))?).await },
+        );
+    load(data, move |detail| operation(detail, Callback::new(move |()| data.refetch())))
+}
+
+fn operation(detail: OperationDetail, refetch: Callback<()>) -> AnyView {
+    let live = Live::get();
+    let id = detail.summary.id.clone();
+    let role = Session::get().role().unwrap_or(Role::Viewer);
+    let run = Run::new(detail, role);
+    live.watch(id.clone(), run.last_line());
+    let signals = RunSignals::new(run);
+    let listening = signals.clone();
+    live.listen(Callback::new(move |message| listening.apply(&message)));
+    let run = signals.run;
+    let title = move || run.with(|r| r.detail.summary.title.clone());
+    let steps = run.with_untracked(|r| step_list(&r.detail.plan, Some(&signals)));
+    view! {
+        <Title text=title/>
+        <header class="page-head">
+            <h1>{title}</h1>
+            <div class="page-actions"><Runbook run=run/></div>
+        </header>
+        {status(run)}
+        {outcome(run)}
+        <Choices run=run id=id refetch=refetch/>
+        <section class="panel" aria-label="Steps">{steps}</section>
+    }
+    .boxed()
+}
+
+#[component]
+fn Runbook(run: RwSignal<Run>) -> AnyView {
+    let toasts = Toasts::get();
+    let copy = Callback::new(move |()| {
+        copy_text(run.with_untracked(|r| r.detail.plan.runbook.clone()), toasts, "Runbook");
+    });
+    view! { <Button label="Copy as shell runbook" look=Look::Bare on_press=copy/> }.boxed()
+}
+
+/// State, time, progress, who.
+fn status(run: RwSignal<Run>) -> AnyView {
+    let clock = Clock::get();
+    let state = memo(move || run.with(|r| r.detail.summary.state));
+    let current = memo(move || run.with(|r| r.detail.summary.current.clone()));
+    let done = memo(move || run.with(|r| (r.detail.summary.steps_done, r.detail.summary.steps_total)));
+    let span = memo(move || run.with(|r| (r.detail.summary.started_at, r.detail.summary.updated_at)));
+    let (actor, started) = run.with_untracked(|r| (r.detail.summary.actor.clone(), r.detail.summary.started_at));
+    let took = move || {
+        let (from, to) = span.get();
+        format::duration(if state.get().active() { clock.now().since(from) } else { to.since(from) })
+    };
+    let words = move || {
+        let state = state.get();
+        let at = if state.active() && !current.with(String::is_empty) {
+            format!(": {}", current.get())
+        } else {
+            String::new()
+        };
+        badge(Tone::from(state), format!("{}{at}", state_words(state)))
+    };
+    view! {
+        <div class="run-status">
+            <div role="status" aria-live="polite">{words}</div>
+            <progress
+                aria-label="Steps done"
+                max=move || done.get().1.to_string()
+                value=move || done.get().0.to_string()
+            ></progress>
+            <p class="muted">
+                {move || format!("{} of {} steps · ", done.get().0, done.get().1)}{took}" · started by "{actor}" "{time::ago(started)}
+            </p>
+        </div>
+    }
+    .boxed()
+}
+
+/// What it came to: a link to the cluster, or why it rests.
+fn outcome(run: RwSignal<Run>) -> AnyView {
+    let told = memo(move || {
+        run.with(|r| {
+            let s = &r.detail.summary;
+            (s.state, s.reason.clone(), s.cluster.clone(), r.detail.soaked)
+        })
+    });
+    let view = move || {
+        let (state, reason, cluster, soaked) = told.get();
+        match state {
+            OperationState::Stuck => Some(view! {
+                <div class="note tone-bad" role="alert">
+                    {Icon::Bad.view()}
+                    <div>
+                        <p class="note-title">{if reason.is_empty() { "It was stopped".to_owned() } else { reason }}</p>
+                        <p>"The output of the failed step is below. Nothing more happens until somebody chooses."</p>
+                    </div>
+                </div>
+            }.boxed()),
+            OperationState::Done => {
+                let to = cluster.map(|id| link_button(Look::Primary, routes::cluster(&id), "To the cluster"));
+                let soak = match soaked {
+                    Some(true) => "It held for 30 s after that.",
+                    Some(false) => "It did not hold for 30 s: look at the cluster.",
+                    None => "All members answered, one leads, and a test key was read back through each.",
+                };
+                Some(view! {
+                    <div class=if soaked == Some(false) { "note tone-risk" } else { "note tone-ok" }>
+                        {if soaked == Some(false) { Icon::Risk } else { Icon::Ok }.view()}
+                        <div><p class="note-title">"Done and verified"</p><p>{soak}</p>{to}</div>
+                    </div>
+                }.boxed())
+            }
+            _ => None,
+        }
+    };
+    view! { <div aria-live="polite">{view}</div> }.boxed()
+}
+
+/// Words of a choice: (button, question, what it does).
+fn choice_words(choice: Choice) -> (&'static str, &'static str, &'static str) {
+    match choice {
+        Choice::Retry => ("Retry", "", "Goes on with the step that failed."),
+        Choice::Cancel => ("Cancel", "", "Stops after the step that runs; what to do then is asked."),
+        Choice::Skip => ("Skip this step", "Skip the failed step?", "It is left out; the checks after it still run."),
+        Choice::Undo => (
+            "Undo everything",
+            "Undo everything?",
+            "All steps that were begun are taken back, last first, to what was there before.",
+        ),
+        Choice::HandOver => (
+            "Hand over",
+            "Hand the rest over?",
+            "The operation ends here and frees its hosts. The rest is yours, as a shell runbook.",
+        ),
+    }
+}
+
+#[component]
+fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyView {
+    let choices = memo(move || run.with(|r| r.detail.choices.clone()));
+    let task = Task::new();
+    let live = Live::get();
+    let asked = RwSignal::new(None::<Choice>);
+    let open = RwSignal::new(false);
+    let steer = Callback::new(move |choice: Choice| {
+        let id = id.clone();
+        open.set(false);
+        task.run(move || {
+            let id = id.clone();
+            async move {
+                let summary = rpc::operations::steer(id, choice).await?;
+                // The stream tells as well; without one this page is right all the same.
+                if !summary.state.active() || live.quiet() {
+                    refetch.run(());
+                }
+                Ok(())
+            }
+        });
+    });
+    let press = move |choice: Choice| {
+        Callback::new(move |()| {
+            if choice_words(choice).1.is_empty() {
+                steer.run(choice);
+            } else {
+                asked.set(Some(choice));
+                open.set(true);
+            }
+        })
+    };
+    let button = move |choice: Choice| {
+        let look = if choice == Choice::Retry { Look::Primary } else { Look::Plain };
+        view! { <Button label=choice_words(choice).0 look=look busy=task.busy on_press=press(choice)/> }.boxed()
+    };
+    let words = move || asked.get().map_or(("", "", ""), choice_words);
+    view! {
+        <div class="form-actions run-choices" role="group" aria-label="Choices">
+            {move || choices.get().into_iter().map(button).collect_view()}
+        </div>
+        <ProblemBox problem=task.problem/>
+        <Dialog open=open title=Signal::derive(move || words().1.to_owned())>
+            <p>{words().2}</p>
+            <div class="form-actions">
+                <Button label=Signal::derive(move || words().0.to_owned()) look=Look::Danger on_press=Callback::new(move |()| if let Some(c) = asked.get_untracked() { steer.run(c) })/>
+                <Button label="Not now" on_press=Callback::new(move |()| open.set(false))/>
+            </div>
+        </Dialog>
+    }
+    .boxed()
+}

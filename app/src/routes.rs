@@ -1,0 +1,82 @@
+//! Paths of the site, as links are written. Invariant: `lib.rs` has the route table, everything else asks here, so
+//! that a path is spelled in two places at most.
+
+use quorate_domain::{ClusterId, HostId, OperationId};
+
+pub(crate) const FLEET: &str = "/";
+pub(crate) const INSTALL: &str = "/clusters/install";
+pub(crate) const HOSTS: &str = "/hosts";
+pub(crate) const ADD_HOSTS: &str = "/hosts/add";
+pub(crate) const OPERATIONS: &str = "/operations";
+pub(crate) const AUDIT: &str = "/audit";
+pub(crate) const SETTINGS: &str = "/settings";
+pub(crate) const USERS: &str = "/settings/users";
+pub(crate) const TOKENS: &str = "/settings/tokens";
+pub(crate) const SSH_KEY: &str = "/settings/ssh-key";
+pub(crate) const LOGIN: &str = "/login";
+pub(crate) const SETUP: &str = "/setup";
+pub(crate) const INVITE: &str = "/invite";
+
+/// Overview of a cluster.
+pub(crate) fn cluster(id: &ClusterId) -> String {
+    format!("/clusters/{id}")
+}
+
+/// Operations of a cluster.
+pub(crate) fn cluster_operations(id: &ClusterId) -> String {
+    format!("/clusters/{id}/operations")
+}
+
+/// A host's page.
+pub(crate) fn host(id: &HostId) -> String {
+    format!("/hosts/{id}")
+}
+
+/// An operation's page.
+pub(crate) fn operation(id: &OperationId) -> String {
+    format!("/operations/{id}")
+}
+
+/// Whether a page stands alone: one card, no rail, nobody logged in.
+pub(crate) fn stands_alone(path: &str) -> bool {
+    [LOGIN, SETUP, INVITE].contains(&path)
+}
+
+/// Where a login goes on to: a path of this site, never another one.
+pub(crate) fn safe_next(next: &str) -> &str {
+    let own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t']);
+    if own && !stands_alone(next) { next } else { FLEET }
+}
+
+/// Whether the rail's entry `entry` is the place where `path` is.
+pub(crate) fn is_below(entry: &str, path: &str) -> bool {
+    match entry {
+        FLEET => path == FLEET || path.starts_with("/clusters"),
+        entry => path == entry || path.strip_prefix(entry).is_some_and(|rest| rest.starts_with('/')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rail_marks_one_entry() {
+        for (path, entry) in
+            [("/", FLEET), ("/clusters/c-1", FLEET), ("/hosts/add", HOSTS), ("/settings/users", SETTINGS)]
+        {
+            let marked: Vec<&str> =
+                [FLEET, HOSTS, OPERATIONS, AUDIT, SETTINGS].into_iter().filter(|e| is_below(e, path)).collect();
+            assert_eq!(marked, [entry], "{path}");
+        }
+        assert!(!is_below(HOSTS, "/hosts-x"));
+    }
+
+    #[test]
+    fn a_login_never_leads_to_another_site() {
+        assert_eq!(safe_next("/hosts?x=1"), "/hosts?x=1");
+        for bad in ["", "https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "/login"] {
+            assert_eq!(safe_next(bad), "/", "{bad:?}");
+        }
+    }
+}

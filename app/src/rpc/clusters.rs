@@ -1,0 +1,51 @@
+//! Clusters as they are now and what happened to them.
+
+#[cfg(feature = "ssr")]
+use super::prelude::*;
+use super::wire::Wire;
+use crate::error::AppError;
+use leptos::prelude::*;
+use quorate_domain::{
+    ClusterId,
+    cluster::{ClusterEvent, ClusterView},
+};
+use serde::{Deserialize, Serialize};
+
+/// A cluster's page in one answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ClusterPage {
+    /// The view from memory; nothing is asked of the cluster for it.
+    pub(crate) view: ClusterView,
+    /// The newest events, newest first.
+    pub(crate) events: Vec<ClusterEvent>,
+}
+
+/// All clusters.
+#[server(prefix = "/rpc", endpoint = "fleet", protocol = Wire)]
+pub(crate) async fn fleet() -> Result<Vec<ClusterView>, AppError> {
+    let (console, permit) = permitted::<act::ViewClusters>().await?;
+    Ok(console.fleet(&permit).await?)
+}
+
+/// One cluster with its newest events.
+#[server(prefix = "/rpc", endpoint = "cluster", protocol = Wire)]
+pub(crate) async fn cluster(id: ClusterId) -> Result<ClusterPage, AppError> {
+    let (console, permit) = permitted::<act::ViewClusters>().await?;
+    let view = console.cluster(&permit, &id).await?;
+    Ok(ClusterPage { view, events: console.cluster_events(&permit, &id, None, 50).await? })
+}
+
+/// Older events.
+#[server(prefix = "/rpc", endpoint = "cluster_events", protocol = Wire)]
+pub(crate) async fn cluster_events(id: ClusterId, before: Option<i64>) -> Result<Vec<ClusterEvent>, AppError> {
+    let (console, permit) = permitted::<act::ViewClusters>().await?;
+    Ok(console.cluster_events(&permit, &id, before, 50).await?)
+}
+
+/// Takes a cluster out of the console; its members go on.
+#[server(prefix = "/rpc", endpoint = "forget_cluster", protocol = Wire)]
+pub(crate) async fn forget_cluster(id: ClusterId) -> Result<(), AppError> {
+    let (console, permit) = permitted_in::<act::ForgetClusters>(Scope::Cluster(id)).await?;
+    console.forget_cluster(&permit).await?;
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Values for unit tests of this crate. Invariant: compiled for tests only.
+
+use quorate_domain::{
+    ClusterId, HostId, MemberId, OperationId, Timestamp,
+    cluster::{ClusterView, MemberRole, MemberStatus, MemberView, Reach, Reachability, Scheme},
+    host::{Contact, Elevation, HostSummary, Trust},
+    operation::{OperationState, OperationSummary},
+    quorum::Tolerance,
+};
+
+/// A cluster of `voters`, of which the first `healthy` answer.
+pub(crate) fn view(name: &str, voters: u8, healthy: u8) -> ClusterView {
+    ClusterView {
+        id: ClusterId::from_random([name.len() as u8; 10]),
+        name: name.into(),
+        seq: 7.into(),
+        taken_at: Timestamp(1_700_000_000_000),
+        scheme: Scheme::Http,
+        reach: Reach::Direct,
+        cluster_id_hex: None,
+        members: (1..=voters).map(|n| member(n, n <= healthy)).collect(),
+        leader: (healthy * 2 > voters).then_some(MemberId(1)),
+        tolerance: Tolerance::of(voters.into(), healthy.into()),
+        alarms: Vec::new(),
+        quota: Some((2 << 30).into()),
+        no_quorum_since: None,
+        operation: None,
+        tick_millis: 1000,
+    }
+}
+
+fn member(n: u8, answers: bool) -> MemberView {
+    let since = Timestamp(1_700_000_000_000);
+    MemberView {
+        id: MemberId(n.into()),
+        name: format!("lab{n}"),
+        role: MemberRole::Voter,
+        peer_urls: vec![format!("http://10.77.0.1{n}:2380")],
+        client_urls: vec![format!("http://10.77.0.1{n}:2379")],
+        host: None,
+        reachability: if answers {
+            Reachability::Answering
+        } else {
+            Reachability::Unreachable { since, reason: "no answer in 1 s".into() }
+        },
+        status: Some(MemberStatus {
+            version: "3.5.16".into(),
+            db_size: (18 << 20).into(),
+            db_size_in_use: (9 << 20).into(),
+            leader: Some(MemberId(1)),
+            raft_term: 19.into(),
+            raft_index: 1923.into(),
+            raft_applied: 1923.into(),
+            revision: 19_204.into(),
+            errors: Vec::new(),
+            answer_micros: 2500,
+        }),
+        last_seen: Some(since),
+        unit: None,
+    }
+}
+
+/// A host that was trusted, without facts.
+pub(crate) fn host(n: u8) -> HostSummary {
+    HostSummary {
+        id: HostId::from_random([n; 10]),
+        name: format!("lab{n}"),
+        address: format!("10.77.0.1{n}"),
+        port: 22,
+        user: "root".into(),
+        elevation: Elevation::Root,
+        has_password: false,
+        trust: Trust::Trusted { keys: Vec::new() },
+        contact: Contact::Ok { at: Timestamp(0) },
+        facts: None,
+        cluster: None,
+        operation: None,
+        created_at: Timestamp(0),
+    }
+}
+
+/// A running install.
+pub(crate) fn operation(n: u8) -> OperationSummary {
+    OperationSummary {
+        id: OperationId::from_random([n; 10]),
+        kind: "install_cluster".into(),
+        title: "Install demo".into(),
+        state: OperationState::Running,
+        cluster: None,
+        actor: "anna".into(),
+        started_at: Timestamp(0),
+        updated_at: Timestamp(10),
+        steps_done: 1,
+        steps_total: 9,
+        current: "start etcd".into(),
+        reason: "lab2 does not answer".into(),
+    }
+}

@@ -1,0 +1,35 @@
+// Browser journeys: real consoles, real hosts, the system's Chromium. Fixtures (what every test gets) are in tests/fixtures.ts.
+import { defineConfig } from "@playwright/test";
+
+const size = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
+
+export default defineConfig({
+  testDir: "tests",
+  outputDir: "../target/playwright/results",
+  fullyParallel: false,
+  // Each worker has three hosts of the six that `make test` raises (one worker: the first three).
+  workers: Number(process.env.WORKERS ?? 2),
+  forbidOnly: Boolean(process.env.CI),
+  retries: 0,
+  timeout: 120_000,
+  expect: { timeout: 10_000 },
+  reporter: [["list"], ["json", { outputFile: "../target/playwright/report.json" }]],
+  use: {
+    locale: "en-GB",
+    timezoneId: "UTC",
+    trace: "retain-on-failure",
+    screenshot: "only-on-failure",
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: [
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync",
+      ],
+    },
+  },
+  projects: [
+    { name: "desktop", use: { viewport: size.desktop } },
+    // What has to work on a phone carries the tag; the rest would only run twice.
+    { name: "phone", grep: /@phone/, use: { viewport: size.phone, hasTouch: true } },
+  ],
+});

@@ -1,0 +1,158 @@
+//! Clusters under management: the fleet, one cluster, its events, forgetting. Invariant: reading a page never asks a
+//! cluster; views come from memory, where `live` keeps them.
+
+use crate::{
+    audit::AuditDraft,
+    console::Console,
+    error::{CoreError, chain},
+    live::{Endpoints, EventSink, LiveSubscription, MemberAddress, NewEvent, OutputSource},
+    permit::{Permit, act},
+};
+use quorate_domain::{
+    ClusterId, OperationId, Timestamp,
+    cluster::{ClusterEvent, ClusterRecord, ClusterView, Reach},
+    operation::OutputLine,
+};
+use quorate_etcd::{MemberEndpoint, Via};
+use quorate_operations::executor::split_url;
+use quorate_store::{NewClusterEvent, StoreError};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The most events one request gets.
+const EVENTS_MAX: u32 = 200;
+/// How many lines of output one page of a replay has.
+const OUTPUT_PAGE: u32 = 1000;
+
+impl Console {
+    /// All clusters, as last seen.
+    ///
+    /// # Errors
+    /// The console is not running.
+    pub async fn fleet(&self, _permit: &Permit<act::ViewClusters>) -> Result<Vec<ClusterView>, CoreError> {
+        Ok(self.runtime()?.live.views().iter().map(|view| (**view).clone()).collect())
+    }
+
+    /// One cluster, as last seen.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn cluster(&self, _permit: &Permit<act::ViewClusters>, id: &ClusterId) -> Result<ClusterView, CoreError> {
+        let view = self.runtime()?.live.view(id).ok_or_else(|| CoreError::not_found("cluster", id))?;
+        Ok((*view).clone())
+    }
+
+    /// What happened to a cluster, newest first.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn cluster_events(
+        &self,
+        permit: &Permit<act::ViewClusters>,
+        id: &ClusterId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<ClusterEvent>, CoreError> {
+        self.cluster(permit, id).await?;
+        Ok(self.0.store.cluster_events(id, before, limit.clamp(1, EVENTS_MAX)).await?)
+    }
+
+    /// Takes the permit's cluster out of the console. Its members go on; nothing is done on hosts.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Conflict` while an operation works on it.
+    pub async fn forget_cluster(&self, permit: &Permit<act::ForgetClusters>) -> Result<(), CoreError> {
+        let id = permit.cluster()?;
+        let record = self.0.store.cluster(id).await?.ok_or_else(|| CoreError::not_found("cluster", id))?;
+        let mut tx = self.0.store.begin().await?;
+        tx.delete_cluster(id).await.map_err(|error| match error {
+            StoreError::Claimed { by, .. } => {
+                CoreError::conflict(format!("Operation {by} works on {}; wait until it has ended", record.name))
+            }
+            other => other.into(),
+        })?;
+        AuditDraft::by(permit.actor(), "cluster.forget", &record.name).write(&mut tx, self.0.clock.now()).await?;
+        tx.commit().await?;
+        self.runtime()?.live.forget(id);
+        Ok(())
+    }
+
+    pub(crate) async fn watch_all_clusters(&self) -> Result<(), CoreError> {
+        for record in self.0.store.clusters().await? {
+            self.watch_cluster(record)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn watch_cluster(&self, record: ClusterRecord) -> Result<(), CoreError> {
+        let (console, id) = (self.clone(), record.id.clone());
+        let hosts = record.members.iter().map(|m| m.host.clone()).collect();
+        self.runtime()?.live.add(record);
+        // The first look at the units does not wait for its turn: somebody is about to open the page.
+        tokio::spawn(async move { console.look_at_units(&id, hosts).await });
+        Ok(())
+    }
+}
+
+/// The poller's ways in and out of the console.
+#[async_trait::async_trait]
+impl Endpoints for Console {
+    async fn endpoint(&self, cluster: &ClusterRecord, member: &MemberAddress) -> Result<MemberEndpoint, String> {
+        let url = member.client_urls.first().ok_or("it has not started yet, so it has no client URL")?;
+        let via = match (cluster.reach, &member.host) {
+            (Reach::Direct, _) => Via::Direct,
+            (Reach::Ssh, None) => return Err("the console knows no host for it to go through".into()),
+            (Reach::Ssh, Some(host)) => {
+                let target = self.target(host).await?;
+                let pool = &self.runtime().map_err(|e| e.to_string())?.pool;
+                let host = pool.host(&target).await.map_err(|e| e.to_string())?;
+                let (address, port) = split_url(url)?;
+                Via::Unix(host.tunnel(&address, port).await.map_err(|e| e.to_string())?)
+            }
+        };
+        Ok(MemberEndpoint { url: url.clone(), via })
+    }
+}
+
+#[async_trait::async_trait]
+impl EventSink for Console {
+    async fn keep(&self, cluster: &ClusterId, at: Timestamp, events: &[NewEvent]) -> Result<Vec<ClusterEvent>, String> {
+        let rows: Vec<NewClusterEvent> = events
+            .iter()
+            .map(|e| NewClusterEvent { cluster: cluster.clone(), at, kind: e.kind, text: e.text.clone() })
+            .collect();
+        self.0.store.append_cluster_events(&rows).await.map_err(|error| chain(&error))
+    }
+}
+
+#[async_trait::async_trait]
+impl OutputSource for Console {
+    async fn output_after(&self, operation: &OperationId, after: i64) -> Result<Vec<OutputLine>, String> {
+        self.0.store.output(operation, after, OUTPUT_PAGE).await.map_err(|error| chain(&error))
+    }
+}
+
+impl Console {
+    /// One tab's stream: the whole picture first, then changes. Ends with `end`.
+    ///
+    /// # Errors
+    /// The console is not running.
+    pub fn live(
+        &self,
+        _permit: &Permit<act::ViewClusters>,
+        end: CancellationToken,
+    ) -> Result<LiveSubscription, CoreError> {
+        Ok(self.runtime()?.live.subscribe(end))
+    }
+
+    /// Follows the output of an operation on a stream, from after a sequence number.
+    pub fn follow_output(
+        &self,
+        _permit: &Permit<act::ViewOperations>,
+        stream: &mut LiveSubscription,
+        operation: OperationId,
+        after: i64,
+    ) {
+        stream.watch_output(operation, after, Arc::new(self.clone()));
+    }
+}

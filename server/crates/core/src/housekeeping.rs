@@ -1,0 +1,95 @@
+//! Work that nobody asks for: unit states of members, and dropping what has outlived its days. Invariant: it only
+//! looks at hosts, never waits for one longer than a deadline, and ends with the console.
+
+use crate::{console::Console, error::chain};
+use futures::future::join_all;
+use quorate_domain::{ClusterId, HostId, cluster::UnitState};
+use quorate_remote::Command;
+use std::time::Duration;
+
+/// How often the units of all members are asked for.
+const UNITS_EVERY: Duration = Duration::from_secs(15);
+/// How often old rows are dropped.
+const PRUNE_EVERY: Duration = Duration::from_secs(6 * 3600);
+const UNIT_DEADLINE: Duration = Duration::from_secs(5);
+
+impl Console {
+    pub(crate) fn spawn_housekeeping(&self) {
+        let Ok(runtime) = self.runtime() else { return };
+        let (units, stop) = (self.clone(), runtime.stop.clone());
+        tokio::spawn(stop.run_until_cancelled_owned(async move { units.keep_units().await }));
+        let (prune, stop) = (self.clone(), runtime.stop.clone());
+        tokio::spawn(stop.run_until_cancelled_owned(async move { prune.keep_pruned().await }));
+    }
+
+    async fn keep_pruned(&self) {
+        let mut tick = tokio::time::interval(PRUNE_EVERY);
+        loop {
+            tick.tick().await;
+            if let Err(error) = self.0.store.prune(self.0.clock.now()).await {
+                tracing::warn!(error = chain(&error), "old rows were not dropped");
+            }
+        }
+    }
+
+    async fn keep_units(&self) {
+        let mut tick = tokio::time::interval(UNITS_EVERY);
+        loop {
+            tick.tick().await;
+            let clusters = match self.0.store.clusters().await {
+                Ok(clusters) => clusters,
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "unit states were not asked for");
+                    continue;
+                }
+            };
+            join_all(clusters.iter().map(|cluster| {
+                let hosts: Vec<HostId> = cluster.members.iter().map(|m| m.host.clone()).collect();
+                self.look_at_units(&cluster.id, hosts)
+            }))
+            .await;
+        }
+    }
+
+    pub(crate) async fn look_at_units(&self, cluster: &ClusterId, hosts: Vec<HostId>) {
+        let found = join_all(hosts.into_iter().map(|host| async move {
+            let unit = tokio::time::timeout(UNIT_DEADLINE, self.unit_state(&host)).await.ok()??;
+            Some((host, unit))
+        }))
+        .await;
+        if let Ok(runtime) = self.runtime() {
+            runtime.live.set_units(cluster, found.into_iter().flatten());
+        }
+    }
+
+    /// The state of etcd's unit on a host; none when the host does not answer (its member's row says so already).
+    async fn unit_state(&self, host: &HostId) -> Option<UnitState> {
+        let target = self.target(host).await.ok()?;
+        let connection = self.runtime().ok()?.pool.host(&target).await.ok()?;
+        let show = Command::new(["systemctl", "show", "etcd.service", "--property=ActiveState,UnitFileState"]);
+        let output = connection.run(show.deadline(UNIT_DEADLINE)).await.ok()?;
+        Some(parse(&output.text(), self.0.clock.now()))
+    }
+}
+
+fn parse(text: &str, taken_at: quorate_domain::Timestamp) -> UnitState {
+    let value = |key: &str| text.lines().find_map(|l| l.strip_prefix(key)).unwrap_or_default();
+    UnitState {
+        active: value("ActiveState=").to_owned(),
+        enabled: value("UnitFileState=").starts_with("enabled"),
+        taken_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn systemctl_show_becomes_a_unit_state() {
+        let at = quorate_domain::Timestamp(1);
+        let unit = parse("ActiveState=active\nUnitFileState=enabled\n", at);
+        assert_eq!(unit, UnitState { active: "active".into(), enabled: true, taken_at: at });
+        assert!(!parse("ActiveState=failed\nUnitFileState=disabled\n", at).enabled);
+    }
+}

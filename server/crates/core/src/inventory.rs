@@ -1,0 +1,160 @@
+//! What the engine is given: hosts with their secrets unsealed, and somebody to tell. Invariant: a host whose key is
+//! not trusted, or has changed, is never handed out.
+
+use crate::{console::Console, error::chain};
+use quorate_domain::{
+    ClusterId, HostId, OperationId, Timestamp,
+    cluster::{ClusterMemberRecord, ClusterRecord},
+    host::{Elevation, HostSummary, Trust},
+    live::LiveMessage,
+    operation::{LogEntry, OperationSummary, OutputLine, Progress},
+};
+use quorate_operations::{EngineEvents, Inventory, effect::NewCluster};
+use quorate_remote::Target;
+use std::path::PathBuf;
+
+/// The engine's view of the console.
+pub(crate) struct ConsoleInventory(Console);
+
+impl ConsoleInventory {
+    pub(crate) fn new(console: Console) -> Self {
+        Self(console)
+    }
+}
+
+fn words(error: impl std::error::Error) -> String {
+    chain(&error)
+}
+
+impl Console {
+    /// How to reach a host, if it may be reached.
+    pub(crate) async fn target(&self, id: &HostId) -> Result<Target, String> {
+        let row = self.0.store.host(id).await.map_err(words)?;
+        let row = row.ok_or_else(|| format!("the host {id} is not registered any more"))?;
+        let pinned = match row.trust {
+            Trust::Trusted { keys } => keys.into_iter().map(|k| k.public_key).collect(),
+            Trust::Waiting { .. } => {
+                return Err("its host key is not trusted yet: compare and trust it on its page".into());
+            }
+            Trust::Changed { .. } => {
+                return Err("its host key has changed: nothing is sent to it until a person decides on its page".into());
+            }
+        };
+        let sudo_password = match row.elevation {
+            Elevation::SudoPassword => self.0.store.host_password(id).await.map_err(words)?,
+            _ => None,
+        };
+        let (name, address, port, user, elevation) = (row.name, row.address, row.port, row.user, row.elevation);
+        Ok(Target { id: id.clone(), name, address, port, user, elevation, pinned, sudo_password })
+    }
+}
+
+#[async_trait::async_trait]
+impl Inventory for ConsoleInventory {
+    async fn target(&self, host: &HostId) -> Result<Target, String> {
+        self.0.target(host).await
+    }
+
+    async fn host(&self, host: &HostId) -> Result<Option<HostSummary>, String> {
+        self.0.0.store.host(host).await.map_err(words)
+    }
+
+    async fn cluster_named(&self, name: &str) -> Result<bool, String> {
+        Ok(self.0.0.store.cluster_by_name(name).await.map_err(words)?.is_some())
+    }
+
+    async fn register_cluster(&self, id: &ClusterId, new: &NewCluster) -> Result<(), String> {
+        let record = record(id, new, self.now());
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.insert_cluster(&record).await.map_err(words)?;
+        tx.commit().await.map_err(words)?;
+        self.0.watch_cluster(record).map_err(words)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.0.clock.now()
+    }
+
+    fn random(&self) -> [u8; 10] {
+        self.0.random()
+    }
+
+    fn download_url(&self) -> String {
+        self.0.0.config.etcd_download_url.clone()
+    }
+
+    fn release_cache(&self) -> PathBuf {
+        self.0.0.config.release_cache()
+    }
+}
+
+fn record(id: &ClusterId, new: &NewCluster, created_at: Timestamp) -> ClusterRecord {
+    ClusterRecord {
+        id: id.clone(),
+        name: new.name.clone(),
+        scheme: new.scheme,
+        reach: new.reach,
+        version: new.version,
+        token: new.token.clone(),
+        quota: new.quota,
+        members: new
+            .members
+            .iter()
+            .map(|m| ClusterMemberRecord {
+                name: m.name.clone(),
+                host: m.host.clone(),
+                client_url: m.client_url.clone(),
+                peer_url: m.peer_url.clone(),
+                data_dir: new.data_dir.clone(),
+            })
+            .collect(),
+        created_at,
+    }
+}
+
+/// Turns the engine's news into messages for open tabs.
+pub(crate) struct Broadcast(Console);
+
+impl Broadcast {
+    pub(crate) fn new(console: Console) -> Self {
+        Self(console)
+    }
+}
+
+impl EngineEvents for Broadcast {
+    fn moved(&self, operation: &OperationId, entry: Option<&LogEntry>, progress: &Progress) {
+        let (console, id) = (self.0.clone(), operation.clone());
+        let (entry, steps) = (entry.cloned(), progress.steps.clone());
+        // The row is read back rather than carried along, so that a tab never sees more than the database holds.
+        tokio::spawn(async move {
+            match console.operation_summary(&id).await {
+                Ok(summary) => {
+                    console.note_on_cluster(&summary);
+                    console.tell(LiveMessage::Operation { summary, steps, entry });
+                }
+                Err(error) => tracing::warn!(operation = %id, error = chain(&error), "tabs were not told"),
+            }
+        });
+    }
+
+    fn output(&self, operation: &OperationId, lines: &[OutputLine]) {
+        self.0.tell(LiveMessage::Output { operation: operation.clone(), lines: lines.to_vec() });
+    }
+}
+
+impl Console {
+    /// A cluster's view names the unfinished operation that works on it.
+    fn note_on_cluster(&self, summary: &OperationSummary) {
+        if let (Some(cluster), Ok(runtime)) = (&summary.cluster, self.runtime()) {
+            let working = summary.state.unfinished().then(|| summary.id.clone());
+            runtime.live.set_operation(cluster, working);
+        }
+    }
+
+    /// Sends a message to every open tab.
+    pub(crate) fn tell(&self, message: LiveMessage) {
+        if let Ok(runtime) = self.runtime() {
+            runtime.live.tell(message);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The one service layer: pages, server functions, `/api/v1` and SSE call `Console`'s methods and nothing below.
+//!
+//! Invariant: whoever calls shows a `Permit`; no method acts for "somebody". SQL, SSH and gRPC live in the crates
+//! below; HTTP lives above.
+
+pub mod actor;
+pub mod audit;
+pub mod clock;
+pub mod clusters;
+pub mod config;
+pub mod console;
+pub mod error;
+pub mod hosts;
+mod housekeeping;
+mod inventory;
+pub mod live;
+pub mod operations;
+pub mod permit;
+pub mod sessions;
+pub mod setup;
+pub mod tokens;
+pub mod users;
+
+pub use actor::{Actor, Via};
+pub use config::Config;
+pub use console::Console;
+pub use error::CoreError;
+pub use hosts::HostEdit;
+pub use permit::{Permit, RunPermit, act};
+pub use sessions::LoggedIn;

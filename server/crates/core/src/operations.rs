@@ -1,0 +1,224 @@
+//! Planning, starting, steering and reading operations. Invariant: a start is accepted only with the digest of the
+//! plan as it is now, and operation, claims and audit row are one transaction.
+
+use crate::{
+    actor::Actor,
+    audit::AuditDraft,
+    console::Console,
+    error::CoreError,
+    permit::{Permit, RunPermit, act},
+};
+use quorate_domain::{
+    ClusterId, OperationId, Problem, ProblemKind, Scope,
+    operation::{Choice, OperationDetail, OperationSummary, OutputLine, Progress, choices},
+    plan::{PlanRequest, PlanView, StartOutcome, StartRequest},
+};
+use quorate_operations::{OperationError, Plan, PlanError, kinds, render};
+use quorate_store::{OperationRow, StoreError};
+
+/// How many operations a list has at most.
+const LIST_MAX: u32 = 200;
+/// How many lines of output a page starts with; the rest is asked for by sequence.
+const OUTPUT_MAX: u32 = 5000;
+
+impl From<PlanError> for CoreError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Invalid(fields) => Problem::invalid(fields).into(),
+            PlanError::UnknownKind(kind) => Problem::field("kind", format!("There is no operation “{kind}”")).into(),
+            PlanError::Shape(why) => Problem::field("params", format!("The parameters are not right: {why}")).into(),
+            PlanError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OperationError> for CoreError {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Store(error) => error.into(),
+            OperationError::NotNow(why) => CoreError::conflict(why),
+            OperationError::NotFound(id) => CoreError::not_found("operation", id),
+            other => CoreError::caused("the operation's state is not as it must be", other),
+        }
+    }
+}
+
+impl Console {
+    /// Asks whether `actor` may plan and start operations of this kind.
+    ///
+    /// # Errors
+    /// `Invalid` for an unknown kind, else as [`Console::permit`].
+    pub async fn permit_run(&self, actor: &Actor, kind: &str) -> Result<RunPermit, CoreError> {
+        let kind = kinds::find(kind).ok_or_else(|| PlanError::UnknownKind(kind.to_owned()))?;
+        self.permit_class(actor, kind.class()).await
+    }
+
+    /// Looks at the facts and answers the plan. Changes nothing.
+    ///
+    /// # Errors
+    /// Parameters that cannot be right.
+    pub async fn plan(&self, permit: &RunPermit, request: PlanRequest) -> Result<PlanView, CoreError> {
+        Ok(render::view(&self.make_plan(permit, &request.kind, request.params).await?))
+    }
+
+    async fn make_plan(&self, permit: &RunPermit, kind: &str, params: serde_json::Value) -> Result<Plan, CoreError> {
+        let plan = self.runtime()?.engine.plan(kind, params).await?;
+        if plan.class != permit.class() {
+            return Err(CoreError::internal("the permit is for another class of operation"));
+        }
+        Ok(plan)
+    }
+
+    /// Starts what was reviewed; when the facts have moved since, starts nothing and answers the plan as it is now.
+    ///
+    /// # Errors
+    /// `Reauthenticate`, a wrong typed name, failed checks, or a cluster or host that another operation claims.
+    pub async fn start(&self, permit: &RunPermit, request: StartRequest) -> Result<StartOutcome, CoreError> {
+        let plan = self.make_plan(permit, &request.kind, request.params).await?;
+        self.check_start(permit, &plan.title, plan.confirm.as_deref(), request.confirm.as_deref()).await?;
+        if let Some(by) = self.claimed(&plan).await? {
+            return Err(busy(&by, "one of its hosts or its name"));
+        }
+        if plan.digest() != request.digest {
+            return Ok(StartOutcome::PlanChanged { plan: Box::new(render::view(&plan)) });
+        }
+        if !plan.startable() {
+            return Err(CoreError::conflict("A check fails, so this cannot start; the plan says which and what to do"));
+        }
+        let engine = &self.runtime()?.engine;
+        let cluster = ClusterId::from_random(self.random());
+        let row = engine.row(&plan, &permit.actor().label(), cluster)?;
+        let id = row.id.clone();
+        let mut tx = self.0.store.begin().await?;
+        tx.insert_operation(&row).await.map_err(|error| match error {
+            StoreError::Claimed { by, what } => busy(&by, &what),
+            other => other.into(),
+        })?;
+        let detail = format!("{id}, plan {}", &request.digest[..12.min(request.digest.len())]);
+        let draft = AuditDraft::by(permit.actor(), "operation.start", &plan.title).detail(&detail);
+        draft.write(&mut tx, self.0.clock.now()).await?;
+        tx.commit().await?;
+        engine.resume(id.clone());
+        Ok(StartOutcome::Started { operation: id })
+    }
+
+    /// The unfinished operation that holds a host or the name of `plan`, if any: said before the digest, because a
+    /// claimed host also fails a check and so moves the digest.
+    async fn claimed(&self, plan: &Plan) -> Result<Option<OperationId>, CoreError> {
+        let held = self.0.store.claims_of_hosts().await?;
+        let by_host = held.into_iter().find(|(host, _)| plan.hosts.contains(host)).map(|(_, by)| by);
+        if by_host.is_some() {
+            return Ok(by_host);
+        }
+        let unfinished = self.0.store.unfinished_operations().await?;
+        Ok(unfinished.into_iter().find(|o| o.cluster_name.eq_ignore_ascii_case(&plan.cluster_name)).map(|o| o.id))
+    }
+
+    /// Operations, newest first; of one cluster or of all.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub async fn operations(
+        &self,
+        _permit: &Permit<act::ViewOperations>,
+        cluster: Option<ClusterId>,
+    ) -> Result<Vec<OperationSummary>, CoreError> {
+        Ok(self.0.store.operation_summaries(LIST_MAX, None, cluster.as_ref()).await?)
+    }
+
+    /// One operation in full; the choices are those open to the permit's holder.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn operation(
+        &self,
+        permit: &Permit<act::ViewOperations>,
+        id: &OperationId,
+    ) -> Result<OperationDetail, CoreError> {
+        let row = self.operation_row(id).await?;
+        let plan: PlanView = stored(&row.view_json)?;
+        let (class, soaked) = (row.class, row.soaked);
+        let log = self.0.store.log(id).await?;
+        let output = self.0.store.output(id, 0, OUTPUT_MAX).await?;
+        let progress = Progress::replay(row.step_count as usize, &log).map_err(CoreError::internal)?;
+        let summary = self.operation_summary(id).await?;
+        let skippable: Vec<bool> = plan.steps.iter().map(|s| s.skippable).collect();
+        let choices = choices(&progress, &skippable, plan.point_of_no_return)
+            .into_iter()
+            .filter(|&choice| {
+                let role = permit.actor().role;
+                quorate_domain::access::allows(role, choice_action(choice), &Scope::Global)
+            })
+            .collect();
+        Ok(OperationDetail { summary, plan, steps: progress.steps, log, output, choices, class, soaked })
+    }
+
+    /// Lines of output after a sequence number.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn output(
+        &self,
+        _permit: &Permit<act::ViewOperations>,
+        id: &OperationId,
+        after: i64,
+    ) -> Result<Vec<OutputLine>, CoreError> {
+        self.operation_row(id).await?;
+        Ok(self.0.store.output(id, after, OUTPUT_MAX).await?)
+    }
+
+    /// Retry, skip, undo, cancel or hand over.
+    ///
+    /// # Errors
+    /// `Forbidden`, `Reauthenticate` for an undo, `Conflict` when the choice is not open now.
+    pub async fn steer(&self, actor: &Actor, id: &OperationId, choice: Choice) -> Result<OperationSummary, CoreError> {
+        match choice_action(choice) {
+            quorate_domain::Action::SteerOperations => {
+                self.permit::<act::SteerOperations>(actor, Scope::Global).await?;
+            }
+            _ => {
+                self.permit::<act::OverrideOperations>(actor, Scope::Global).await?;
+            }
+        }
+        let row = self.operation_row(id).await?;
+        if choice == Choice::Undo {
+            self.check_dangerous(actor, &row.title).await?;
+        }
+        let engine = &self.runtime()?.engine;
+        let mut tx = self.0.store.begin().await?;
+        let progress = engine.steer(&mut tx, &row, choice, &actor.label()).await?;
+        let action = format!("operation.{}", choice.as_str().replace('-', "_"));
+        AuditDraft::by(actor, &action, &row.title).detail(id.as_str()).write(&mut tx, self.0.clock.now()).await?;
+        tx.commit().await?;
+        if progress.state.active() {
+            engine.resume(id.clone());
+        }
+        self.operation_summary(id).await
+    }
+
+    async fn operation_row(&self, id: &OperationId) -> Result<OperationRow, CoreError> {
+        self.0.store.operation(id).await?.ok_or_else(|| CoreError::not_found("operation", id))
+    }
+
+    pub(crate) async fn operation_summary(&self, id: &OperationId) -> Result<OperationSummary, CoreError> {
+        self.0.store.operation_summary(id).await?.ok_or_else(|| CoreError::not_found("operation", id))
+    }
+}
+
+fn stored(json: &str) -> Result<PlanView, CoreError> {
+    serde_json::from_str(json).map_err(|e| CoreError::caused("a stored plan cannot be read", e))
+}
+
+fn busy(by: &OperationId, what: &str) -> CoreError {
+    Problem::new(ProblemKind::Conflict, format!("Operation {by} claims {what}"))
+        .with_detail("Wait until it has ended, or open it and decide there.")
+        .into()
+}
+
+/// Cancelling and retrying only go on with what an admin accepted; the rest changes its course.
+fn choice_action(choice: Choice) -> quorate_domain::Action {
+    match choice {
+        Choice::Cancel | Choice::Retry => quorate_domain::Action::SteerOperations,
+        Choice::Skip | Choice::Undo | Choice::HandOver => quorate_domain::Action::OverrideOperations,
+    }
+}

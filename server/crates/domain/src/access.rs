@@ -1,0 +1,168 @@
+//! Who may do what: the one table. Invariant: nothing else decides about roles; the server asks it to make a
+//! `Permit`, the page asks it to hide a button, a test holds it complete against the API.
+
+use crate::ids::ClusterId;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// A person's or token's role; each one may all that the ones before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Sees status and key names, no values.
+    Viewer,
+    /// Reads values and does the guarded writes (re-checking hosts, cancelling, snapshots, moving a leader).
+    Operator,
+    /// Does the dangerous ones; manages users, hosts and secrets.
+    Admin,
+}
+
+impl Role {
+    /// All roles, weakest first.
+    pub const ALL: [Role; 3] = [Role::Viewer, Role::Operator, Role::Admin];
+
+    /// The word stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| format!("'{text}' is not a role; use viewer, operator or admin"))
+    }
+}
+
+/// Everything the console can be asked to do. One variant a permit type in `core::permit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// See clusters, members, health and events.
+    ViewClusters,
+    /// See hosts, their facts and the console's public SSH key.
+    ViewHosts,
+    /// See operations, their plans and their output.
+    ViewOperations,
+    /// See the audit trail.
+    ViewAudit,
+    /// Gather a host's facts anew.
+    CheckHosts,
+    /// Add, trust, edit and forget hosts, and give their sudo passwords.
+    ManageHosts,
+    /// Make plans and run operations of the guarded class.
+    RunGuarded,
+    /// Make plans and run operations of the dangerous class (install among them).
+    RunDangerous,
+    /// Cancel a running operation, or retry one that is stuck.
+    SteerOperations,
+    /// Skip a step, undo, or hand an operation over.
+    OverrideOperations,
+    /// Take a cluster out of the console (hosts are not touched).
+    ForgetClusters,
+    /// See users and tokens.
+    ViewUsers,
+    /// Invite, change, disable and delete users; end their sessions.
+    ManageUsers,
+    /// Make and revoke own API tokens.
+    ManageOwnTokens,
+}
+
+impl Action {
+    /// Every action, for tests and pages that list them.
+    pub const ALL: [Action; 14] = [
+        Action::ViewClusters,
+        Action::ViewHosts,
+        Action::ViewOperations,
+        Action::ViewAudit,
+        Action::CheckHosts,
+        Action::ManageHosts,
+        Action::RunGuarded,
+        Action::RunDangerous,
+        Action::SteerOperations,
+        Action::OverrideOperations,
+        Action::ForgetClusters,
+        Action::ViewUsers,
+        Action::ManageUsers,
+        Action::ManageOwnTokens,
+    ];
+
+    /// The weakest role that may do it.
+    pub fn least_role(self) -> Role {
+        match self {
+            Action::ViewClusters | Action::ViewHosts | Action::ViewOperations | Action::ManageOwnTokens => Role::Viewer,
+            Action::CheckHosts | Action::RunGuarded | Action::SteerOperations | Action::ViewAudit => Role::Operator,
+            Action::ManageHosts
+            | Action::RunDangerous
+            | Action::OverrideOperations
+            | Action::ForgetClusters
+            | Action::ViewUsers
+            | Action::ManageUsers => Role::Admin,
+        }
+    }
+}
+
+/// What an action is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// The whole console.
+    Global,
+    /// One cluster.
+    Cluster(ClusterId),
+    /// Keys of one cluster that start with a prefix (bytes).
+    Keys(ClusterId, Vec<u8>),
+}
+
+/// Whether `role` may do `action` in `scope`.
+///
+/// Roles are global in this release, so the scope does not narrow them yet; it is part of the question so that
+/// per-cluster and per-prefix grants change this function and nothing else.
+pub fn allows(role: Role, action: Action, _scope: &Scope) -> bool {
+    role >= action.least_role()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stronger_role_may_all_a_weaker_may() {
+        for action in Action::ALL {
+            let allowed: Vec<bool> = Role::ALL.iter().map(|&r| allows(r, action, &Scope::Global)).collect();
+            assert!(allowed.windows(2).all(|w| w[0] <= w[1]), "{action:?}");
+            assert!(allowed[2], "an admin may {action:?}");
+        }
+    }
+
+    #[test]
+    fn a_viewer_changes_nothing_but_own_tokens() {
+        let may: Vec<Action> = Action::ALL.into_iter().filter(|&a| allows(Role::Viewer, a, &Scope::Global)).collect();
+        assert_eq!(may, [Action::ViewClusters, Action::ViewHosts, Action::ViewOperations, Action::ManageOwnTokens]);
+    }
+
+    #[test]
+    fn roles_parse_from_what_they_print() {
+        for role in Role::ALL {
+            assert_eq!(role.to_string().parse(), Ok(role));
+        }
+        assert!("root".parse::<Role>().is_err());
+    }
+}

@@ -1,0 +1,62 @@
+//! What the one event stream of a tab carries. Invariant: a message is whole in itself; a client that missed some
+//! is right again after the next of each kind. Only operation output is replayed (by `seq`).
+
+use crate::{
+    cluster::{ClusterEvent, ClusterView},
+    ids::{ClusterId, HostId, OperationId},
+    operation::{LogEntry, OperationSummary, OutputLine, StepState},
+};
+use serde::{Deserialize, Serialize};
+
+/// One message; the SSE event name is its `type`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum LiveMessage {
+    /// First message on every connection.
+    Hello {
+        /// The console's version; a page of another one offers to reload.
+        version: String,
+    },
+    /// A whole view of a cluster.
+    Cluster {
+        /// The view.
+        view: Box<ClusterView>,
+    },
+    /// A cluster was forgotten.
+    ClusterGone {
+        /// Which.
+        cluster: ClusterId,
+    },
+    /// Something happened to a cluster.
+    ClusterEvent {
+        /// What.
+        event: ClusterEvent,
+    },
+    /// An operation moved on.
+    Operation {
+        /// Its row.
+        summary: OperationSummary,
+        /// State of each step.
+        steps: Vec<StepState>,
+        /// The entry that moved it, if any.
+        entry: Option<LogEntry>,
+    },
+    /// Output of an operation that this tab looks at.
+    Output {
+        /// Which.
+        operation: OperationId,
+        /// The lines.
+        lines: Vec<OutputLine>,
+    },
+    /// A host's row changed: read it again.
+    HostChanged {
+        /// Which.
+        host: HostId,
+    },
+    /// The session ended (logout, disable, role change, expiry); the stream ends after this.
+    Goodbye {
+        /// Why, in words.
+        reason: String,
+    },
+}

@@ -1,0 +1,163 @@
+//! Why a member did not do what was asked, in words an operator can act on. Invariant: a text names the cause, not the
+//! library; the library's own error is the `source`.
+
+use std::{error::Error, io, time::Duration};
+use tonic::{Code, Status};
+
+/// What went wrong when talking to one member.
+#[derive(Debug, thiserror::Error)]
+pub enum EtcdError {
+    /// The URL cannot be dialled; nothing was tried.
+    #[error("{url:?} is not usable as a client URL: {reason}")]
+    BadUrl {
+        /// As given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no connection; whether the request arrived is unknown only for a connection that broke midway.
+    #[error("{reason}")]
+    Unreachable {
+        /// "connection refused", "no route to the host", …
+        reason: String,
+        /// The transport's error.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The answer did not come in time. A write may still have happened.
+    #[error("no answer within {}", seconds(*deadline))]
+    Deadline {
+        /// What was allowed.
+        deadline: Duration,
+    },
+    /// The member answers and follows no leader: it cannot write or read linearizably.
+    #[error("the member follows no leader")]
+    NoLeader,
+    /// The member answers and waited in vain for a majority of the voters. A write may still happen.
+    #[error("a majority of the voters did not answer the member: {message}")]
+    NoMajority {
+        /// In etcd's words.
+        message: String,
+    },
+    /// etcd said no.
+    #[error("etcd refused: {message}")]
+    Refused {
+        /// gRPC's code.
+        code: Code,
+        /// In etcd's words.
+        message: String,
+    },
+    /// The answer lacks what it must have; not an etcd, or one from the future.
+    #[error("the answer is not one of etcd's: {0}")]
+    Malformed(String),
+}
+
+impl EtcdError {
+    /// Whether the member itself could not be talked to, so that dialling anew may help.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Deadline { .. })
+    }
+
+    pub(crate) fn unreachable(source: Box<dyn Error + Send + Sync>) -> Self {
+        Self::Unreachable { reason: reason(source.as_ref()), source }
+    }
+}
+
+impl From<Status> for EtcdError {
+    fn from(status: Status) -> Self {
+        let message = status.message().to_owned();
+        // A Status made by the transport carries the cause; one sent by etcd never does.
+        if status.source().is_some() {
+            return Self::unreachable(Box::new(status));
+        }
+        match message.as_str() {
+            "etcdserver: no leader" => Self::NoLeader,
+            m if m.starts_with("etcdserver: request timed out") => Self::NoMajority { message },
+            _ if status.code() == Code::DeadlineExceeded => Self::NoMajority { message },
+            _ => Self::Refused { code: status.code(), message },
+        }
+    }
+}
+
+impl From<etcd_client::Error> for EtcdError {
+    fn from(error: etcd_client::Error) -> Self {
+        match error {
+            etcd_client::Error::GRpcStatus(status) => status.into(),
+            etcd_client::Error::TransportError(e) => Self::unreachable(Box::new(e)),
+            etcd_client::Error::IoError(e) => Self::unreachable(Box::new(e)),
+            other => Self::Malformed(other.to_string()),
+        }
+    }
+}
+
+/// The innermost cause that says something, in words.
+fn reason(error: &(dyn Error + 'static)) -> String {
+    let mut last = error.to_string();
+    let mut cause = Some(error);
+    while let Some(e) = cause {
+        last = e.to_string();
+        if let Some(io) = e.downcast_ref::<io::Error>()
+            && let Some(words) = io_words(io.kind())
+        {
+            return words.to_owned();
+        }
+        if let Some(hyper) = e.downcast_ref::<hyper::Error>()
+            && (hyper.is_closed() || hyper.is_canceled() || hyper.is_incomplete_message())
+        {
+            last = "the connection broke".to_owned();
+        }
+        cause = e.source();
+    }
+    match last.as_str() {
+        "deadline has elapsed" => "no connection in time".to_owned(),
+        _ => last,
+    }
+}
+
+fn io_words(kind: io::ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        io::ErrorKind::ConnectionRefused => "connection refused: nothing listens there",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "no route to the host",
+        io::ErrorKind::TimedOut => "no connection in time",
+        io::ErrorKind::NotFound => "the tunnel to it is gone",
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::UnexpectedEof => "the connection broke",
+        _ => return None,
+    })
+}
+
+fn seconds(deadline: Duration) -> String {
+    match deadline.as_millis() {
+        ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
+        ms => format!("{ms} ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn etcds_own_words_are_told_apart_from_a_dead_connection() {
+        let own = |code, text: &str| EtcdError::from(Status::new(code, text));
+        assert!(matches!(own(Code::Unavailable, "etcdserver: no leader"), EtcdError::NoLeader));
+        assert!(matches!(own(Code::Unavailable, "etcdserver: request timed out"), EtcdError::NoMajority { .. }));
+        assert!(matches!(
+            own(Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded"),
+            EtcdError::Refused { .. }
+        ));
+        let dead = Status::from_error(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)));
+        let error = EtcdError::from(dead);
+        assert!(error.is_silence());
+        assert_eq!(error.to_string(), "connection refused: nothing listens there");
+    }
+
+    #[test]
+    fn deadlines_read_as_a_person_would_say_them() {
+        let text = |ms| EtcdError::Deadline { deadline: Duration::from_millis(ms) }.to_string();
+        assert_eq!((text(1000).as_str(), text(250).as_str()), ("no answer within 1 s", "no answer within 250 ms"));
+    }
+}

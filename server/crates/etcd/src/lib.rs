@@ -1,0 +1,21 @@
+//! Everything that speaks to etcd's client port: gRPC, and the few plain-HTTP answers beside it.
+//!
+//! Invariant: a client talks to ONE member and never balances over several, so an answer is always that member's own;
+//! every call ends at its deadline. How a host is reached (tunnels) is `remote`'s and `core`'s business; what the
+//! answers of several members mean together is `core::live`'s.
+
+mod client;
+mod endpoint;
+mod error;
+mod http;
+mod members;
+mod status;
+mod wire;
+
+pub use client::MemberClient;
+pub use endpoint::{MemberEndpoint, Via};
+pub use error::EtcdError;
+pub use etcd_client;
+pub use http::HealthAnswer;
+pub use members::{Consistency, ListedMember, MemberList, bootstrap_member_id};
+pub use status::{Alarm, StatusReply, alarms};

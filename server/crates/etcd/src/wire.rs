@@ -1,0 +1,52 @@
+//! The one request etcd-client does not offer: a member list that is *linearizable*. Invariant: field numbers are those
+//! of etcd's `rpc.proto`; everything else goes through etcd-client.
+
+use crate::error::EtcdError;
+use tonic::{Request, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use tonic_prost::ProstCodec;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct MemberListRequest {
+    #[prost(bool, tag = "1")]
+    pub linearizable: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ResponseHeader {
+    #[prost(uint64, tag = "1")]
+    pub cluster_id: u64,
+    #[prost(uint64, tag = "2")]
+    pub member_id: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Member {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(string, tag = "2")]
+    pub name: String,
+    #[prost(string, repeated, tag = "3")]
+    pub peer_urls: Vec<String>,
+    #[prost(string, repeated, tag = "4")]
+    pub client_urls: Vec<String>,
+    #[prost(bool, tag = "5")]
+    pub is_learner: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct MemberListResponse {
+    #[prost(message, optional, tag = "1")]
+    pub header: Option<ResponseHeader>,
+    #[prost(message, repeated, tag = "2")]
+    pub members: Vec<Member>,
+}
+
+/// Asks the member behind `channel` for its list.
+pub async fn member_list(channel: Channel, linearizable: bool) -> Result<MemberListResponse, EtcdError> {
+    let mut grpc = Grpc::new(channel);
+    grpc.ready().await.map_err(|e| EtcdError::unreachable(Box::new(e)))?;
+    let path = PathAndQuery::from_static("/etcdserverpb.Cluster/MemberList");
+    let request = Request::new(MemberListRequest { linearizable });
+    let codec = ProstCodec::<MemberListRequest, MemberListResponse>::default();
+    Ok(grpc.unary(request, path, codec).await?.into_inner())
+}

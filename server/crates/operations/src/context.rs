@@ -1,0 +1,63 @@
+//! What the engine is given by `core`: hosts to reach, somebody to tell, a place to put a new cluster. Invariant: the
+//! engine never reads users, sessions or secrets by itself.
+
+use crate::effect::NewCluster;
+use async_trait::async_trait;
+use quorate_domain::{
+    ClusterId, HostId, OperationId, Timestamp,
+    host::HostSummary,
+    operation::{LogEntry, OutputLine, Progress},
+};
+use quorate_remote::Target;
+
+/// Hosts and clusters as the console knows them.
+#[async_trait]
+pub trait Inventory: Send + Sync {
+    /// How to reach a host, with its sudo password unsealed.
+    ///
+    /// # Errors
+    /// In words: unknown, not trusted, key changed.
+    async fn target(&self, host: &HostId) -> Result<Target, String>;
+
+    /// A host's row.
+    async fn host(&self, host: &HostId) -> Result<Option<HostSummary>, String>;
+
+    /// Whether a cluster of this name is under management (case-insensitive).
+    async fn cluster_named(&self, name: &str) -> Result<bool, String>;
+
+    /// Takes a cluster under management; a second call for the same id changes nothing.
+    ///
+    /// # Errors
+    /// In words.
+    async fn register_cluster(&self, id: &ClusterId, new: &NewCluster) -> Result<(), String>;
+
+    /// The console's clock.
+    fn now(&self) -> Timestamp;
+
+    /// 80 random bits for an id or a token.
+    fn random(&self) -> [u8; 10];
+
+    /// Base of the download URL unless the parameters name one.
+    fn download_url(&self) -> String;
+
+    /// Where archives that are pushed are kept.
+    fn release_cache(&self) -> std::path::PathBuf;
+}
+
+/// Told after the log has it; must not block.
+pub trait EngineEvents: Send + Sync {
+    /// An operation moved on.
+    fn moved(&self, operation: &OperationId, entry: Option<&LogEntry>, progress: &Progress);
+
+    /// A step printed something.
+    fn output(&self, operation: &OperationId, lines: &[OutputLine]);
+}
+
+/// What a kind plans with.
+#[derive(Clone)]
+pub struct Planner {
+    /// Hosts and clusters.
+    pub inventory: std::sync::Arc<dyn Inventory>,
+    /// SSH.
+    pub hosts: quorate_remote::HostPool,
+}

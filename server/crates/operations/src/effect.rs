@@ -1,0 +1,271 @@
+//! Effects and conditions as data. Invariant: serialisable, complete and free of secrets, so that a plan stored in the
+//! database can be resumed by another process, shown and printed; running them lives in `executor`.
+
+use quorate_domain::{
+    HostId,
+    cluster::{Reach, Scheme},
+    version::{Arch, Version},
+    wide::Wide,
+};
+use serde::{Deserialize, Serialize};
+
+/// Where a lane of a step runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// On one host, by SSH, as root.
+    Host {
+        /// The host.
+        id: HostId,
+        /// Its name when the plan was made.
+        name: String,
+    },
+    /// From the console, against the cluster's members.
+    Cluster {
+        /// The cluster's name.
+        name: String,
+    },
+}
+
+impl Place {
+    /// The name shown.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Host { name, .. } | Self::Cluster { name } => name,
+        }
+    }
+}
+
+/// A command on a host. The program and every argument are passed as they are; no shell reads them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Piped to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
+    /// It is ended after this many seconds.
+    pub deadline_seconds: u32,
+    /// Runs as a transient unit that outlives the connection and is never started twice.
+    #[serde(default)]
+    pub job: bool,
+    /// Exit statuses beside 0 that are fine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_ok: Vec<i32>,
+}
+
+impl Run {
+    /// A short command with 30 s to end.
+    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            stdin: None,
+            deadline_seconds: 30,
+            job: false,
+            also_ok: Vec::new(),
+        }
+    }
+
+    /// With this much time.
+    #[must_use]
+    pub fn within(mut self, seconds: u32) -> Self {
+        self.deadline_seconds = seconds;
+        self
+    }
+
+    /// With `text` on its standard input.
+    #[must_use]
+    pub fn with_stdin(mut self, text: impl Into<String>) -> Self {
+        self.stdin = Some(text.into());
+        self
+    }
+
+    /// As a detached job.
+    #[must_use]
+    pub fn as_job(mut self) -> Self {
+        self.job = true;
+        self
+    }
+
+    /// Where `status` is fine too.
+    #[must_use]
+    pub fn also_ok(mut self, status: i32) -> Self {
+        self.also_ok.push(status);
+        self
+    }
+}
+
+/// A member as operations reach it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberTarget {
+    /// Member name.
+    pub name: String,
+    /// Its host.
+    pub host: HostId,
+    /// Its client URL.
+    pub client_url: String,
+    /// Its peer URL.
+    pub peer_url: String,
+}
+
+/// How the members of a cluster are reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterTarget {
+    /// Name in the console.
+    pub name: String,
+    /// Directly or through SSH.
+    pub reach: Reach,
+    /// All members.
+    pub members: Vec<MemberTarget>,
+}
+
+impl ClusterTarget {
+    /// `--endpoints` as etcdctl takes them.
+    pub fn endpoints(&self) -> String {
+        self.members.iter().map(|m| m.client_url.as_str()).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// A command as root.
+    Run(Run),
+    /// A file written whole: beside its place first, then renamed over.
+    PutFile {
+        /// Path.
+        path: String,
+        /// Owner.
+        owner: String,
+        /// Group.
+        group: String,
+        /// Permission bits.
+        mode: u32,
+        /// Content.
+        content: String,
+        /// What was there when the plan was made, for the shown difference.
+        before: Option<String>,
+    },
+    /// The release archive, brought from the console's cache (filled first if need be).
+    PushArchive {
+        /// Version.
+        version: Version,
+        /// Architecture.
+        arch: Arch,
+        /// SHA-256 of the archive in hex.
+        sha256: String,
+        /// Base of the download URL.
+        base_url: String,
+        /// Path on the host.
+        path: String,
+    },
+    /// A condition waited for.
+    Wait {
+        /// What.
+        condition: Condition,
+        /// For so long at most.
+        deadline_seconds: u32,
+    },
+    /// A key is written, read linearizably through every member, and deleted.
+    Canary {
+        /// The cluster.
+        cluster: ClusterTarget,
+        /// The key.
+        key: String,
+    },
+    /// The console takes the cluster into its inventory.
+    RegisterCluster(NewCluster),
+}
+
+/// A cluster that an operation made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewCluster {
+    /// Name.
+    pub name: String,
+    /// http or https.
+    pub scheme: Scheme,
+    /// Directly or through SSH.
+    pub reach: Reach,
+    /// Version.
+    pub version: Version,
+    /// Token.
+    pub token: String,
+    /// Quota in bytes.
+    pub quota: Wide,
+    /// Data directory of every member.
+    pub data_dir: String,
+    /// Members.
+    pub members: Vec<MemberTarget>,
+}
+
+/// Something that can be observed without changing anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// A command exits 0.
+    Succeeds {
+        /// Program and arguments.
+        argv: Vec<String>,
+    },
+    /// A command exits 0 and prints this.
+    Prints {
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// Part of its standard output.
+        text: String,
+    },
+    /// Exactly these members answer, agree on one leader, and all started.
+    MembersAgree {
+        /// The cluster.
+        cluster: ClusterTarget,
+    },
+}
+
+/// One effect with what makes it unnecessary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// What is done.
+    pub effect: Effect,
+    /// Observed first; when it holds already, nothing is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<Condition>,
+}
+
+impl From<Effect> for Action {
+    fn from(effect: Effect) -> Self {
+        Self { effect, unless: None }
+    }
+}
+
+impl From<Run> for Action {
+    fn from(run: Run) -> Self {
+        Effect::Run(run).into()
+    }
+}
+
+impl Action {
+    /// Left out when `condition` holds.
+    #[must_use]
+    pub fn unless(mut self, condition: Condition) -> Self {
+        self.unless = Some(condition);
+        self
+    }
+}
+
+impl Condition {
+    /// `argv` exits 0.
+    pub fn succeeds<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
+        Self::Succeeds { argv: argv.into_iter().map(Into::into).collect() }
+    }
+
+    /// A file or directory is there.
+    pub fn exists(path: &str) -> Self {
+        Self::succeeds(["test", "-e", path])
+    }
+
+    /// No such file or directory is there.
+    pub fn absent(path: &str) -> Self {
+        Self::succeeds(["test", "!", "-e", path])
+    }
+}

@@ -1,0 +1,390 @@
+//! Carries operations through: log, effect, log, until a resting state. Invariant: an entry is in the database before
+//! its effect begins, so a console that dies at any moment resumes by reading; a dropped task loses nothing but time.
+//! Starting, claims and audit rows are one transaction made in `core::operations`.
+
+use crate::{
+    context::{EngineEvents, Planner},
+    effect::{Action, ClusterTarget, Condition, Effect, Place},
+    error::{OperationError, PlanError},
+    executor::{Hands, OutputSink, Task},
+    kinds,
+    plan::{Lane, Plan},
+    recovery::{self, Recover, Unfinished},
+    render,
+};
+use futures::future::join_all;
+use quorate_domain::{
+    ClusterId, OperationId,
+    operation::{Choice, LogKind, OperationState, Progress, choices},
+};
+use quorate_store::{NewOperation, OperationRow, Store, StoreError, Tx};
+use serde_json::Value;
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio_util::task::TaskTracker;
+
+mod output;
+mod soak;
+#[cfg(test)]
+mod suite;
+
+/// How long the engine waits before it asks a store again that cannot write just now.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The engine. Clones share one state.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    planner: Planner,
+    hands: Arc<dyn Hands>,
+    events: Arc<dyn EngineEvents>,
+    driven: Mutex<HashSet<OperationId>>,
+    tasks: TaskTracker,
+    /// Entries left until `die` is called; 0 means never. Only crash tests set it.
+    abort_after: AtomicU32,
+    die: fn(),
+}
+
+/// What came of one pass over an operation.
+enum Pass {
+    /// There is more to do.
+    Again,
+    /// It rests or has ended.
+    Rests,
+}
+
+impl Engine {
+    /// An engine over these parts. `abort_after` is the crash tests' way to die right after that many log entries.
+    pub fn new(store: Store, planner: Planner, events: Arc<dyn EngineEvents>, abort_after: Option<u32>) -> Self {
+        let hands = Arc::new(planner.clone());
+        Self::with_hands(store, planner, hands, events, abort_after, || std::process::abort())
+    }
+
+    fn with_hands(
+        store: Store,
+        planner: Planner,
+        hands: Arc<dyn Hands>,
+        events: Arc<dyn EngineEvents>,
+        abort_after: Option<u32>,
+        die: fn(),
+    ) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            planner,
+            hands,
+            events,
+            driven: Mutex::default(),
+            tasks: TaskTracker::new(),
+            abort_after: AtomicU32::new(abort_after.unwrap_or(0)),
+            die,
+        }))
+    }
+
+    /// Looks at the facts and makes a plan. Changes nothing.
+    ///
+    /// # Errors
+    /// Unknown kind, or parameters that cannot be right.
+    pub async fn plan(&self, kind: &str, params: Value) -> Result<Plan, PlanError> {
+        let kind = kinds::find(kind).ok_or_else(|| PlanError::UnknownKind(kind.to_owned()))?;
+        kind.plan(&self.0.planner, params).await
+    }
+
+    /// The row of a new operation for `plan`; the caller inserts it together with its audit row, then calls `resume`.
+    ///
+    /// # Errors
+    /// The plan cannot be written as JSON (it always can).
+    pub fn row(&self, plan: &Plan, actor: &str, cluster: ClusterId) -> Result<NewOperation, PlanError> {
+        let json = |e: serde_json::Error| PlanError::Shape(e.to_string());
+        Ok(NewOperation {
+            id: OperationId::from_random(self.0.planner.inventory.random()),
+            kind: plan.kind.clone(),
+            kind_version: plan.kind_version,
+            class: plan.class,
+            title: plan.title.clone(),
+            cluster: Some(cluster),
+            cluster_name: plan.cluster_name.clone(),
+            actor: actor.to_owned(),
+            plan_json: serde_json::to_string(plan).map_err(json)?,
+            view_json: serde_json::to_string(&render::view(plan)).map_err(json)?,
+            step_count: u32::try_from(plan.steps.len()).unwrap_or(u32::MAX),
+            hosts: plan.hosts.clone(),
+            started_at: self.0.planner.inventory.now(),
+        })
+    }
+
+    /// Writes a person's choice into the log within `tx`; call `resume` after the commit.
+    ///
+    /// # Errors
+    /// The choice is not open now, in words.
+    pub async fn steer(
+        &self,
+        tx: &mut Tx,
+        row: &OperationRow,
+        choice: Choice,
+        who: &str,
+    ) -> Result<Progress, OperationError> {
+        let plan = parse_plan(row)?;
+        let progress = self.progress(row).await?;
+        let skippable: Vec<bool> = plan.steps.iter().map(|s| s.skippable).collect();
+        if !choices(&progress, &skippable, plan.point_of_no_return).contains(&choice) {
+            return Err(OperationError::NotNow(format!(
+                "“{}” is not possible while the operation is {}",
+                choice.as_str().replace('-', " "),
+                progress.state.as_str().replace('_', " ")
+            )));
+        }
+        let step = progress.next_step().unwrap_or(0);
+        let (step, kind) = match choice {
+            Choice::Retry => {
+                let undo_failed =
+                    progress.steps.iter().rposition(|s| *s == quorate_domain::operation::StepState::UndoFailed);
+                (undo_failed.unwrap_or(step), LogKind::Retried)
+            }
+            Choice::Skip => (step, LogKind::Skipped),
+            Choice::Undo => (step, LogKind::UndoRequested),
+            Choice::Cancel => (step, LogKind::CancelRequested),
+            Choice::HandOver => (step, LogKind::HandedOver),
+        };
+        let (entry, progress) = tx.append_log(&row.id, index(step), kind, who, self.now()).await?;
+        self.0.events.moved(&row.id, Some(&entry), &progress);
+        Ok(progress)
+    }
+
+    /// Lets the engine work on an operation that is active; does nothing when it is worked on already or rests.
+    pub fn resume(&self, id: OperationId) {
+        let engine = self.clone();
+        self.0.tasks.spawn(async move { engine.drive(&id).await });
+    }
+
+    /// At boot: resumes what an ended console left, or lets it rest where this one does not know the kind.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn recover(&self) -> Result<usize, OperationError> {
+        let rows = self.0.store.unfinished_operations().await?;
+        let unfinished: Vec<Unfinished> = rows
+            .iter()
+            .map(|row| Unfinished {
+                id: row.id.clone(),
+                state: row.state,
+                kind: row.kind.clone(),
+                kind_version: row.kind_version,
+            })
+            .collect();
+        let known = |kind: &str, version| kinds::find(kind).is_some_and(|k| k.version() == version);
+        let decided = recovery::plan(&unfinished, known);
+        for decision in &decided {
+            match decision {
+                Recover::Resume(id) => {
+                    tracing::info!(operation = %id, "resuming operation");
+                    self.resume(id.clone());
+                }
+                Recover::Rest(id, why) => self.rest(id, why).await?,
+            }
+        }
+        self.resume_soaks().await?;
+        Ok(decided.len())
+    }
+
+    async fn rest(&self, id: &OperationId, why: &str) -> Result<(), OperationError> {
+        let Some(row) = self.0.store.operation(id).await? else { return Ok(()) };
+        let progress = self.progress(&row).await?;
+        match progress.state {
+            OperationState::Undoing => {
+                let step = progress.next_undo().unwrap_or(0);
+                self.log(id, step, LogKind::UndoStarted, "").await?;
+                self.log(id, step, LogKind::UndoFailed, why).await?;
+            }
+            OperationState::Cancelling => {
+                self.log(id, progress.next_step().unwrap_or(0), LogKind::Cancelled, why).await?;
+            }
+            _ => {
+                self.log(id, progress.next_step().unwrap_or(0), LogKind::Failed, why).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Works on `id` until it rests. One task an operation; whoever comes second leaves.
+    async fn drive(&self, id: &OperationId) {
+        loop {
+            if !self.driven().insert(id.clone()) {
+                return;
+            }
+            loop {
+                match self.pass(id).await {
+                    Ok(Pass::Again) => {}
+                    Ok(Pass::Rests) => break,
+                    Err(error) => {
+                        // Without a log there must be no effect: wait until the store can write again.
+                        tracing::error!(operation = %id, %error, "operation waits for the store");
+                        tokio::time::sleep(STORE_PAUSE).await;
+                    }
+                }
+            }
+            self.driven().remove(id);
+            // A choice that came between the last look and the removal found the operation still driven.
+            match self.0.store.operation(id).await {
+                Ok(Some(row)) if row.state.active() => {}
+                _ => return,
+            }
+        }
+    }
+
+    fn driven(&self) -> std::sync::MutexGuard<'_, HashSet<OperationId>> {
+        self.0.driven.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn pass(&self, id: &OperationId) -> Result<Pass, OperationError> {
+        let Some(row) = self.0.store.operation(id).await? else { return Ok(Pass::Rests) };
+        let progress = self.progress(&row).await?;
+        match progress.state {
+            OperationState::Running => self.forward(&row, &progress).await,
+            OperationState::Cancelling => {
+                let step = progress.next_step().unwrap_or(0);
+                self.log(id, step, LogKind::Cancelled, "stopped at a step boundary").await?;
+                Ok(Pass::Rests)
+            }
+            OperationState::Undoing => self.backward(&row, &progress).await,
+            _ => Ok(Pass::Rests),
+        }
+    }
+
+    async fn forward(&self, row: &OperationRow, progress: &Progress) -> Result<Pass, OperationError> {
+        let Some(number) = progress.next_step() else { return Ok(Pass::Rests) };
+        let plan = parse_plan(row)?;
+        self.log(&row.id, number, LogKind::Started, "").await?;
+        let lanes = &plan.steps[number].lanes;
+        let result = self.run_lanes(row, number, lanes, |lane| (lane.unless.as_ref(), &lane.actions)).await;
+        let progress = match result {
+            Ok(()) => self.log(&row.id, number, LogKind::Succeeded, "").await?,
+            Err(why) => self.log(&row.id, number, LogKind::Failed, &why).await?,
+        };
+        if progress.state == OperationState::Done {
+            self.soak(row.clone(), plan);
+        }
+        Ok(if progress.state.active() { Pass::Again } else { Pass::Rests })
+    }
+
+    async fn backward(&self, row: &OperationRow, progress: &Progress) -> Result<Pass, OperationError> {
+        let Some(number) = progress.next_undo() else { return Ok(Pass::Rests) };
+        let plan = parse_plan(row)?;
+        self.log(&row.id, number, LogKind::UndoStarted, "").await?;
+        let lanes = &plan.steps[number].lanes;
+        let result = self.run_lanes(row, number, lanes, |lane| (None, &lane.undo)).await;
+        let progress = match result {
+            Ok(()) => self.log(&row.id, number, LogKind::UndoFinished, "").await?,
+            Err(why) => self.log(&row.id, number, LogKind::UndoFailed, &why).await?,
+        };
+        Ok(if progress.state.active() { Pass::Again } else { Pass::Rests })
+    }
+
+    /// Runs all lanes of a step in parallel; every lane ends before the step does, so that no lane works unseen.
+    async fn run_lanes<'a>(
+        &self,
+        row: &OperationRow,
+        step: usize,
+        lanes: &'a [Lane],
+        pick: impl Fn(&'a Lane) -> (Option<&'a Condition>, &'a Vec<Action>),
+    ) -> Result<(), String> {
+        let writer = output::Writer::start(self.0.store.clone(), self.0.events.clone(), row.id.clone(), index(step));
+        let inventory = self.0.planner.inventory.clone();
+        let sender = writer.sender();
+        let sink: OutputSink = Arc::new(move |host, text| {
+            // The writer ends after the lanes; a line that comes later has no reader and may go.
+            let _ = sender.send(output::Line { host: host.to_owned(), text, at: inventory.now() });
+        });
+        let task = Task { operation: row.id.clone(), cluster: row.cluster.clone(), step, output: sink };
+        let (hands, of_task) = (&self.0.hands, &task);
+        let results = join_all(lanes.iter().map(|lane| {
+            let (unless, actions) = pick(lane);
+            async move {
+                let result = hands.run(of_task, &lane.place, unless, actions).await;
+                if result.is_err() {
+                    hands.diagnose(of_task, &lane.place, &lane.diagnose).await;
+                }
+                result
+            }
+        }))
+        .await;
+        drop(task);
+        writer.finish().await;
+        let failed: Vec<String> = lanes
+            .iter()
+            .zip(results)
+            .filter_map(|(lane, result)| result.err().map(|e| named(&lane.place, &e)))
+            .collect();
+        if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+    }
+
+    async fn progress(&self, row: &OperationRow) -> Result<Progress, OperationError> {
+        let log = self.0.store.log(&row.id).await?;
+        Progress::replay(row.step_count as usize, &log).map_err(OperationError::NotNow)
+    }
+
+    async fn log(
+        &self,
+        id: &OperationId,
+        step: usize,
+        kind: LogKind,
+        detail: &str,
+    ) -> Result<Progress, OperationError> {
+        let mut tx = self.0.store.begin().await?;
+        let (entry, progress) = tx.append_log(id, index(step), kind, detail, self.now()).await?;
+        if !progress.state.active() {
+            self.audit_rest(&mut tx, id, &progress, detail).await?;
+        }
+        tx.commit().await?;
+        self.abort_if_told();
+        self.0.events.moved(id, Some(&entry), &progress);
+        Ok(progress)
+    }
+
+    fn abort_if_told(&self) {
+        let left = &self.0.abort_after;
+        if left.load(Ordering::Relaxed) > 0 && left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            (self.0.die)();
+        }
+    }
+
+    fn now(&self) -> quorate_domain::Timestamp {
+        self.0.planner.inventory.now()
+    }
+
+    /// The members that a plan's checks are about, if it is about a cluster.
+    fn cluster_of(plan: &Plan) -> Option<&ClusterTarget> {
+        plan.effects().find_map(|effect| match effect {
+            Effect::Canary { cluster, .. } | Effect::Wait { condition: Condition::MembersAgree { cluster }, .. } => {
+                Some(cluster)
+            }
+            _ => None,
+        })
+    }
+}
+
+/// The error with the place in front, unless it names it already.
+fn named(place: &Place, error: &OperationError) -> String {
+    let text = error.to_string();
+    if text.starts_with(place.name()) { text } else { format!("{}: {text}", place.name()) }
+}
+
+fn index(step: usize) -> u32 {
+    u32::try_from(step).unwrap_or(u32::MAX)
+}
+
+/// The stored plan of a row.
+///
+/// # Errors
+/// Another console wrote it in a shape that this one does not know.
+pub fn parse_plan(row: &OperationRow) -> Result<Plan, OperationError> {
+    serde_json::from_str(&row.plan_json)
+        .map_err(|e| OperationError::Store(StoreError::Corrupt { what: format!("plan of {}: {e}", row.id) }))
+}

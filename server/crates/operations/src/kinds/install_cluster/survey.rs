@@ -1,0 +1,147 @@
+//! What the hosts of an install say about themselves and each other. Invariant: looks only; a host that cannot be
+//! reached becomes a failed check with its reason, never an error of the whole.
+
+use crate::{context::Planner, steps::files::Ownership};
+use futures::future::join_all;
+use quorate_domain::{
+    etcd_conf,
+    host::{HostFacts, HostSummary, PortReach},
+    install::InstallParams,
+    plan::{Check, Verdict},
+    preflight,
+};
+use quorate_remote::{Command, Host, facts, ports};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// All hosts' answers.
+pub(super) struct Survey {
+    /// In the order of the members.
+    pub hosts: Vec<Surveyed>,
+    reach: Vec<(usize, usize, u16, PortReach)>,
+}
+
+/// One host's answer.
+pub(super) struct Surveyed {
+    /// The connection, when there is one.
+    pub connection: Option<Arc<Host>>,
+    /// What it said, or why not.
+    pub facts: Result<HostFacts, String>,
+    /// Who owns the directories that exist already.
+    pub ownership: BTreeMap<String, Ownership>,
+}
+
+impl Surveyed {
+    /// The address peers would use: the one SSH uses if it is an IP address of the host, else its first own.
+    pub(super) fn own_address(&self, host: &HostSummary) -> String {
+        let own = self.facts.as_ref().map(|f| f.addresses.as_slice()).unwrap_or_default();
+        if own.contains(&host.address) || own.is_empty() {
+            return host.address.clone();
+        }
+        own[0].clone()
+    }
+}
+
+/// Asks all hosts in parallel, then every pair about the peer port.
+pub(super) async fn look(planner: &Planner, params: &InstallParams, hosts: &[HostSummary]) -> Survey {
+    let surveyed = join_all(hosts.iter().map(|host| look_at(planner, params, host))).await;
+    let addresses: Vec<String> = surveyed
+        .iter()
+        .zip(hosts)
+        .zip(&params.members)
+        .map(
+            |((seen, host), member)| {
+                if member.address.is_empty() { seen.own_address(host) } else { member.address.clone() }
+            },
+        )
+        .collect();
+    let probes = surveyed.iter().enumerate().filter_map(|(from, seen)| Some((from, seen.connection.clone()?)));
+    let reach = join_all(probes.map(|(from, host)| probe(host, from, &addresses, params.peer_port))).await;
+    Survey { hosts: surveyed, reach: reach.into_iter().flatten().collect() }
+}
+
+async fn look_at(planner: &Planner, params: &InstallParams, host: &HostSummary) -> Surveyed {
+    match try_look_at(planner, params, host).await {
+        Ok((connection, facts, ownership)) => Surveyed { connection: Some(connection), facts: Ok(facts), ownership },
+        Err(why) => Surveyed { connection: None, facts: Err(why), ownership: BTreeMap::new() },
+    }
+}
+
+type Answer = (Arc<Host>, HostFacts, BTreeMap<String, Ownership>);
+
+async fn try_look_at(planner: &Planner, params: &InstallParams, host: &HostSummary) -> Result<Answer, String> {
+    let target = planner.inventory.target(&host.id).await?;
+    let connection = planner.hosts.host(&target).await.map_err(|e| e.to_string())?;
+    let ports = [params.client_port, params.peer_port];
+    let gathered = facts::gather(&connection, &params.data_dir, &ports, planner.inventory.now()).await;
+    let mut facts = gathered.map_err(|e| e.to_string())?;
+    // Measured when the host was checked; measuring anew could turn its verdict between review and start.
+    facts.disk = host.facts.as_ref().and_then(|f| f.disk);
+    let conf_dir = etcd_conf::CONF_PATH.rsplit_once('/').map_or("/etc/etcd", |(dir, _)| dir);
+    let drop_in_dir = etcd_conf::DROP_IN_PATH.rsplit_once('/').map_or("/", |(dir, _)| dir);
+    let stat = Command::new(["stat", "--format", "%n|%U|%G|%a", "--", conf_dir, drop_in_dir, params.data_dir.as_str()])
+        .root()
+        .deadline(Duration::from_secs(10));
+    let stat = connection.run(stat).await.map_err(|e| e.to_string())?;
+    Ok((connection, facts, parse_stat(&String::from_utf8_lossy(&stat.stdout))))
+}
+
+fn parse_stat(text: &str) -> BTreeMap<String, Ownership> {
+    text.lines()
+        .filter_map(|line| {
+            let mut parts = line.split('|');
+            let (path, owner, group) = (parts.next()?, parts.next()?, parts.next()?);
+            let mode = u32::from_str_radix(parts.next()?, 8).ok()?;
+            Some((path.to_owned(), Ownership::new(owner, group, mode)))
+        })
+        .collect()
+}
+
+async fn probe(host: Arc<Host>, from: usize, addresses: &[String], port: u16) -> Vec<(usize, usize, u16, PortReach)> {
+    let others: Vec<usize> = (0..addresses.len()).filter(|to| *to != from).collect();
+    let targets: Vec<(String, u16)> = others.iter().map(|&to| (addresses[to].clone(), port)).collect();
+    // A probe that cannot run says nothing about the network: it counts as no answer.
+    let found = ports::probe(&host, &targets).await.unwrap_or_else(|_| vec![PortReach::Filtered; targets.len()]);
+    others.into_iter().zip(found).map(|(to, reach)| (from, to, port, reach)).collect()
+}
+
+impl Survey {
+    /// A survey in which every host answered with these facts and none was asked about the others.
+    #[cfg(test)]
+    pub(super) fn of(facts: Vec<HostFacts>) -> Self {
+        let seen = |facts| Surveyed { connection: None, facts: Ok(facts), ownership: BTreeMap::new() };
+        Self { hosts: facts.into_iter().map(seen).collect(), reach: Vec::new() }
+    }
+
+    /// All verdicts.
+    pub(super) fn checks(&self, params: &InstallParams, hosts: &[HostSummary]) -> Vec<Check> {
+        let mut checks = Vec::new();
+        for ((seen, host), member) in self.hosts.iter().zip(hosts).zip(&params.members) {
+            match &seen.facts {
+                Ok(facts) => checks.extend(preflight::install_checks(host, facts, params, &member.address)),
+                Err(why) => checks.push(Check {
+                    name: "contact".into(),
+                    subject: host.name.clone(),
+                    verdict: Verdict::Fail,
+                    answer: why.clone(),
+                    advice: "Open the host's page, mend its connection, and review again".into(),
+                }),
+            }
+        }
+        for (from, to, port, reach) in &self.reach {
+            checks.push(preflight::port_check(&hosts[*from].name, &hosts[*to].name, *port, *reach));
+        }
+        checks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_lines_become_ownership() {
+        let parsed = parse_stat("/var/lib/etcd|etcd|etcd|700\nstat: cannot stat '/etc/etcd'\n");
+        assert_eq!(parsed.get("/var/lib/etcd"), Some(&Ownership::new("etcd", "etcd", 0o700)));
+        assert_eq!(parsed.len(), 1);
+    }
+}

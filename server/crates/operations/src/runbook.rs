@@ -1,0 +1,189 @@
+//! A plan as a plain shell script that a person runs without the console. Invariant: the same effects in the same
+//! order; it is executed in the lab by a test and must reach the same end state.
+
+use crate::{
+    effect::{Action, ClusterTarget, Condition, Effect, Place, Run},
+    plan::{Lane, Login, Plan},
+    shell::{line, word},
+};
+use std::fmt::Write as _;
+
+/// The script.
+pub fn render(plan: &Plan) -> String {
+    let mut out = String::new();
+    let _ = write!(
+        out,
+        "#!/bin/bash\n\
+         # {}\n\
+         # Written by Quorate as a runbook of plan {}. It needs ssh to every host as the login named below;\n\
+         # extra options for ssh go into SSH_OPTIONS (for example SSH_OPTIONS='-i key -F config').\n\
+         set -euo pipefail\n\
+         on() {{ local to=$1 port=$2; shift 2; ssh ${{SSH_OPTIONS:-}} -o BatchMode=yes -p \"$port\" \"$to\" \"$@\"; }}\n\
+         step() {{ printf '\\n== %s\\n' \"$*\" >&2; }}\n",
+        plan.title.replace('\n', " "),
+        &plan.digest()[..12],
+    );
+    for (step, number) in plan.steps.iter().zip(1..) {
+        let _ = writeln!(out, "\nstep {}", word(&format!("{number} of {}: {}", plan.steps.len(), step.title)));
+        let lanes: Vec<String> = step.lanes.iter().map(|lane| lane_script(plan, lane)).collect();
+        out.push_str(&in_parallel(&lanes));
+    }
+    out.push_str("\nstep done\n");
+    out
+}
+
+/// Lanes of a step run side by side, as they do in the console: members of a new cluster wait for each other to start.
+fn in_parallel(lanes: &[String]) -> String {
+    match lanes {
+        [only] => only.clone(),
+        _ => {
+            let jobs: String = lanes.iter().map(|lane| format!("(\n{lane}) & pids+=($!)\n")).collect();
+            format!("pids=()\n{jobs}for pid in \"${{pids[@]}}\"; do wait \"$pid\"; done\n")
+        }
+    }
+}
+
+fn lane_script(plan: &Plan, lane: &Lane) -> String {
+    let login = match &lane.place {
+        Place::Host { id, .. } => plan.logins.iter().find(|(host, _)| host == id),
+        // Cluster calls run as etcdctl on the first host: it is there and reaches the members.
+        Place::Cluster { .. } => plan.logins.first(),
+    };
+    let Some((_, login)) = login else { return String::new() };
+    let mut body = String::new();
+    for action in &lane.actions {
+        body.push_str(&action_script(login, action));
+    }
+    match &lane.unless {
+        Some(condition) if !body.is_empty() => {
+            let indented: String = body.lines().map(|l| format!("{l}\n")).collect();
+            format!("if ! {{ {}; }}; then\n{indented}fi\n", condition_script(login, condition))
+        }
+        // A subshell must not be empty.
+        _ if body.is_empty() => ":\n".to_owned(),
+        _ => body,
+    }
+}
+
+fn remote(login: &Login, argv: &[String]) -> String {
+    let command = if login.sudo { format!("sudo -n -- {}", line(argv)) } else { line(argv) };
+    format!("on {} {} {}", word(&login.destination), login.port, word(&command))
+}
+
+fn remote_words(login: &Login, words: &[&str]) -> String {
+    remote(login, &words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>())
+}
+
+fn run_script(login: &Login, run: &Run) -> String {
+    let command = match &run.stdin {
+        Some(text) => format!("printf %s {} | {}", word(text), remote(login, &run.argv)),
+        None => format!("{} </dev/null", remote(login, &run.argv)),
+    };
+    match run.also_ok.as_slice() {
+        [] => command,
+        statuses => {
+            let tests: Vec<String> = statuses.iter().map(|s| format!("[ $? = {s} ]")).collect();
+            format!("{command} || {}", tests.join(" || "))
+        }
+    }
+}
+
+fn action_script(login: &Login, action: &Action) -> String {
+    let command = match &action.effect {
+        Effect::Run(run) => run_script(login, run),
+        Effect::PutFile { path, owner, group, mode, content, .. } => {
+            let mode = format!("{mode:04o}");
+            let dir = path.rsplit_once('/').map_or("/", |(dir, _)| dir);
+            let put = remote_words(login, &["install", "-o", owner, "-g", group, "-m", &mode, "/dev/stdin", path]);
+            format!(
+                "{} </dev/null\n{put} <<'QUORATE_FILE'\n{}QUORATE_FILE",
+                remote_words(login, &["mkdir", "-p", dir]),
+                ending_in_newline(content)
+            )
+        }
+        Effect::PushArchive { version, arch, sha256, base_url, path } => {
+            let archive = format!("{}.tar.gz", version.archive_stem(*arch));
+            format!(
+                "[ -e {archive} ] || curl -fsSLo {archive} {}\n\
+                 echo {} | sha256sum --check --strict -\n\
+                 {} <{archive}",
+                word(&format!("{base_url}/v{version}/{archive}")),
+                word(&format!("{sha256}  {archive}")),
+                remote_words(login, &["install", "-D", "-m", "0600", "/dev/stdin", path]),
+            )
+        }
+        Effect::Wait { condition, deadline_seconds } => format!(
+            "SECONDS=0; until {{ {}; }}; do [ $SECONDS -lt {deadline_seconds} ] || {{ echo 'waited too long' >&2; exit 1; }}; sleep 1; done",
+            condition_script(login, condition)
+        ),
+        Effect::Canary { cluster, key } => canary_script(login, cluster, key),
+        Effect::RegisterCluster(new) => {
+            format!("# in Quorate: adopt the cluster {} once a console is there again", new.name.replace('\n', " "))
+        }
+    };
+    match &action.unless {
+        Some(condition) => format!("if ! {{ {}; }}; then\n{command}\nfi\n", condition_script(login, condition)),
+        None => format!("{command}\n"),
+    }
+}
+
+fn ending_in_newline(content: &str) -> String {
+    if content.ends_with('\n') { content.to_owned() } else { format!("{content}\n") }
+}
+
+fn condition_script(login: &Login, condition: &Condition) -> String {
+    match condition {
+        Condition::Succeeds { argv } => format!("{} </dev/null >/dev/null 2>&1", remote(login, argv)),
+        Condition::Prints { argv, text } => {
+            format!("{} </dev/null 2>/dev/null | grep -qF {}", remote(login, argv), word(text.trim()))
+        }
+        Condition::MembersAgree { cluster } => format!(
+            "{} </dev/null",
+            remote_words(
+                login,
+                &["etcdctl", "--endpoints", &cluster.endpoints(), "--command-timeout=2s", "endpoint", "health"]
+            )
+        ),
+    }
+}
+
+fn canary_script(login: &Login, cluster: &ClusterTarget, key: &str) -> String {
+    let etcdctl = |endpoint: &str, words: &[&str]| {
+        let mut argv = vec!["etcdctl", "--endpoints", endpoint];
+        argv.extend(words);
+        format!("{} </dev/null", remote_words(login, &argv))
+    };
+    let endpoints = cluster.endpoints();
+    let mut lines = vec![etcdctl(&endpoints, &["put", key, "canary"])];
+    for member in &cluster.members {
+        lines.push(format!("{} | grep -qx canary", etcdctl(&member.client_url, &["get", "--print-value-only", key])));
+    }
+    lines.push(etcdctl(&endpoints, &["del", key]));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_is_valid_shell_and_quotes_for_both_shells() {
+        let mut plan = crate::plan::tests::sample();
+        plan.steps[0].lanes[0].actions = vec![
+            Action::from(Run::new(["printf", "it's", "$(x)"]).also_ok(5)).unless(Condition::exists("/a b")),
+            Effect::PutFile {
+                path: "/etc/etcd/etcd.conf".into(),
+                owner: "etcd".into(),
+                group: "etcd".into(),
+                mode: 0o644,
+                content: "name: 'x'".into(),
+                before: None,
+            }
+            .into(),
+        ];
+        let script = render(&plan);
+        let check = std::process::Command::new("bash").args(["-n", "-c", &script]).status().expect("bash runs");
+        assert!(check.success(), "{script}");
+        assert!(script.contains("sudo -n -- printf"), "{script}");
+    }
+}

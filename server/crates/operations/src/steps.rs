@@ -1,0 +1,59 @@
+//! Building blocks of steps that several kinds share: pure functions from wishes and facts to actions with their undo.
+//! Invariant: no IO; every action is harmless to repeat, every undo puts back what the facts said was there.
+
+pub mod accounts;
+pub mod binaries;
+pub mod files;
+pub mod service;
+
+use crate::effect::{Action, Run};
+
+/// Actions and what takes them back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// In order.
+    pub actions: Vec<Action>,
+    /// In the order in which undo runs them.
+    pub undo: Vec<Action>,
+}
+
+impl Part {
+    /// This part, then `next`; undo goes the other way round.
+    #[must_use]
+    pub fn then(mut self, next: Part) -> Part {
+        self.actions.extend(next.actions);
+        let mut undo = next.undo;
+        undo.append(&mut self.undo);
+        self.undo = undo;
+        self
+    }
+
+    /// One command that needs no undo.
+    pub fn run(run: Run) -> Part {
+        Part { actions: vec![run.into()], undo: Vec::new() }
+    }
+}
+
+/// Where the console keeps what it brings to a host and what it replaced there.
+pub const HOST_DIR: &str = "/var/lib/quorate";
+
+/// Where replaced files of the operation with this token are kept until nobody wants them back.
+pub fn undo_dir(token: &str) -> String {
+    format!("{HOST_DIR}/undo/{token}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn undo_runs_backwards() {
+        let part = |name: &str| Part {
+            actions: vec![Run::new(["do", name]).into()],
+            undo: vec![Run::new(["undo", name]).into()],
+        };
+        let both = part("a").then(part("b"));
+        assert_eq!(both.actions, [part("a").actions, part("b").actions].concat());
+        assert_eq!(both.undo, [part("b").undo, part("a").undo].concat());
+    }
+}

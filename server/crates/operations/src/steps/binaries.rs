@@ -1,0 +1,177 @@
+//! etcd's binaries on a host. Invariant: an archive is unpacked only after its SHA-256 was right; `etcd` itself is put
+//! in place last, so that a right version of it means that all three are there.
+
+use super::{HOST_DIR, Part, files};
+use crate::effect::{Action, Condition, Effect, Run};
+use quorate_domain::version::{Arch, Version};
+
+/// Where the guide puts them.
+pub const BIN_DIR: &str = "/usr/bin";
+/// The binaries of a release, `etcd` last.
+pub const NAMES: [&str; 3] = ["etcdutl", "etcdctl", "etcd"];
+
+/// A release for one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Version.
+    pub version: Version,
+    /// Architecture.
+    pub arch: Arch,
+    /// SHA-256 of the archive in hex.
+    pub sha256: String,
+    /// Base of the download URL.
+    pub base_url: String,
+}
+
+impl Release {
+    fn dir() -> String {
+        format!("{HOST_DIR}/releases")
+    }
+
+    fn archive(&self) -> String {
+        format!("{}/{}.tar.gz", Self::dir(), self.version.archive_stem(self.arch))
+    }
+
+    fn unpacked(&self) -> String {
+        format!("{}/{}", Self::dir(), self.version.archive_stem(self.arch))
+    }
+
+    fn url(&self) -> String {
+        let stem = self.version.archive_stem(self.arch);
+        format!("{}/v{}/{stem}.tar.gz", self.base_url.trim_end_matches('/'), self.version)
+    }
+}
+
+/// This version is in place already.
+pub fn in_place(version: Version) -> Condition {
+    Condition::Prints {
+        argv: vec![format!("{BIN_DIR}/etcd"), "--version".into()],
+        text: format!("etcd Version: {version}\n"),
+    }
+}
+
+/// The host downloads the archive itself.
+pub fn download(release: &Release) -> Part {
+    let part = format!("{}.part", release.archive());
+    let curl = Run::new([
+        "curl",
+        "--fail",
+        "--silent",
+        "--show-error",
+        "--location",
+        "--connect-timeout",
+        "10",
+        "--max-time",
+        "900",
+        "--output",
+        &part,
+        &release.url(),
+    ]);
+    let sum = format!("{}  {part}\n", release.sha256);
+    with_archive(
+        release,
+        vec![
+            curl.within(920).as_job().into(),
+            Run::new(["sha256sum", "--check", "--strict", "-"]).with_stdin(sum).within(60).into(),
+            Run::new(["mv", "--no-target-directory", &part, &release.archive()]).into(),
+        ],
+    )
+}
+
+/// The console pushes the archive.
+pub fn push(release: &Release) -> Part {
+    let push = Effect::PushArchive {
+        version: release.version,
+        arch: release.arch,
+        sha256: release.sha256.clone(),
+        base_url: release.base_url.clone(),
+        path: release.archive(),
+    };
+    let sum = format!("{}  {}\n", release.sha256, release.archive());
+    let check = Run::new(["sha256sum", "--check", "--strict", "-"]).with_stdin(sum).within(60);
+    with_archive(release, vec![push.into(), check.into()])
+}
+
+fn with_archive(release: &Release, bring: Vec<Action>) -> Part {
+    let mut actions: Vec<Action> = vec![Run::new(["install", "-d", "-m", "0700", &Release::dir()]).into()];
+    actions.extend(bring);
+    Part {
+        actions,
+        undo: vec![
+            Run::new(["rm", "-rf", &release.archive(), &format!("{}.part", release.archive()), &release.unpacked()])
+                .into(),
+        ],
+    }
+}
+
+/// Unpacks the archive and puts the binaries in place, root:root 0755; `present` are the ones that are there now.
+pub fn install(release: &Release, present: &[String], selinux: bool, token: &str) -> Part {
+    let unpacked = release.unpacked();
+    let mut part = Part::default();
+    for name in NAMES {
+        let path = format!("{BIN_DIR}/{name}");
+        part = part.then(if present.iter().any(|p| p == name) {
+            files::keep(&path, token)
+        } else {
+            Part { actions: Vec::new(), undo: vec![Run::new(["rm", "-f", &path]).into()] }
+        });
+    }
+    let extract = Run::new([
+        "tar",
+        "--extract",
+        "--gzip",
+        "--no-same-owner",
+        "--file",
+        &release.archive(),
+        "--directory",
+        &Release::dir(),
+    ]);
+    let mut put = vec![
+        "install".to_owned(),
+        "-o".into(),
+        "root".into(),
+        "-g".into(),
+        "root".into(),
+        "-m".into(),
+        "0755".into(),
+        "-t".into(),
+        BIN_DIR.into(),
+    ];
+    put.extend(NAMES.iter().map(|name| format!("{unpacked}/{name}")));
+    part = part.then(Part::run(extract.within(120))).then(Part::run(Run::new(put).within(120)));
+    if selinux {
+        // A file that was moved or unpacked keeps its label, the usual cause of trouble with SELinux.
+        part = part.then(Part::run(Run::new(
+            ["restorecon"].into_iter().map(str::to_owned).chain(NAMES.iter().map(|n| format!("{BIN_DIR}/{n}"))),
+        )));
+    }
+    part.then(Part::run(Run::new(["rm", "-rf", &release.archive(), &unpacked])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release() -> Release {
+        Release {
+            version: Version::new(3, 5, 16),
+            arch: Arch::Amd64,
+            sha256: "ab".into(),
+            base_url: "http://m/".into(),
+        }
+    }
+
+    #[test]
+    fn the_url_is_upstreams_layout() {
+        assert_eq!(release().url(), "http://m/v3.5.16/etcd-v3.5.16-linux-amd64.tar.gz");
+    }
+
+    #[test]
+    fn binaries_that_were_there_are_kept_and_new_ones_removed_by_undo() {
+        let part = install(&release(), &["etcd".into()], false, "tok");
+        let undo = format!("{:?}", part.undo);
+        assert!(undo.contains("usr%bin%etcd") && undo.contains("\"rm\", \"-f\", \"/usr/bin/etcdctl\""), "{undo}");
+        let actions = format!("{:?}", part.actions);
+        assert!(actions.find("cp").expect("kept") < actions.find("tar").expect("unpacked"));
+    }
+}

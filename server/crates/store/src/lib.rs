@@ -1,0 +1,48 @@
+//! The console's storage: one SQLite file, and the sealing of what must not be read from it.
+//!
+//! Invariant: this is the only crate with SQL. Reads are methods of [`Store`], writes are methods of [`Tx`], so that a
+//! change, its audit row and its operation land in one transaction or not at all. Secrets leave memory sealed only.
+//! What the rows mean is decided in `quorate-domain`; who may read or write them, in `quorate-core`.
+//!
+//! Opening goes in this order: [`DataDirLock`] (only for `serve`), [`MasterKey`], [`Store::open`].
+
+mod audit;
+mod cells;
+mod cluster_events;
+mod clusters;
+mod codes;
+mod data_dir;
+mod error;
+mod hosts;
+mod key;
+mod operations;
+mod prune;
+mod seal;
+mod secrets;
+mod sessions;
+mod settings;
+mod store;
+mod tokens;
+mod tx;
+mod users;
+
+pub use audit::NewAudit;
+pub use cluster_events::NewClusterEvent;
+pub use codes::{CodePurpose, CodeRow};
+pub use data_dir::{DATABASE_FILE, DataDirLock, KEY_FILE};
+pub use error::StoreError;
+pub use hosts::HostAddress;
+pub use key::MasterKey;
+pub use operations::{
+    NewOperation, OperationRow,
+    output::{LINE_MAX, NewOutput, STEP_OUTPUT_MAX},
+};
+pub use prune::{EVENT_DAYS, OUTPUT_DAYS, Pruned};
+pub use sessions::SessionRow;
+pub use store::Store;
+pub use tokens::TokenRow;
+pub use tx::Tx;
+pub use users::UserRow;
+
+/// What every method of this crate answers with.
+type Result<T, E = StoreError> = std::result::Result<T, E>;

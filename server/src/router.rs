@@ -1,0 +1,121 @@
+//! Which layers stand before which routes. Invariant: cookies reach pages, `/rpc` and `/events` only, tokens `/api`
+//! only; every answer passes `http::headers`; every request passes the `Host` check first.
+
+use crate::{
+    api, assets, events, health,
+    http::{csrf, headers, peer},
+    pages, session,
+    state::AppState,
+};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Redirect, Response},
+    routing,
+};
+use http::{Method, StatusCode};
+use quorate_domain::{Problem, ProblemKind};
+use std::time::Duration;
+use tower_http::{limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
+
+/// The largest body of any request; nothing that is sent here is a file.
+const BODY_LIMIT: usize = 1 << 20;
+/// The longest a page, a server function or an API call may take; checks of many hosts are the slowest.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Server functions for those who are not logged in (yet).
+const OPEN_RPC: [&str; 5] = ["/rpc/login", "/rpc/setup", "/rpc/invite", "/rpc/setup_needed", "/rpc/session"];
+
+/// The whole site.
+pub fn build(state: &AppState) -> Router {
+    let https = state.site.public_url.https();
+    let timeout = || TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT);
+    let browser = pages::router(state)
+        .layer(timeout())
+        .merge(Router::new().route("/events", routing::get(events::tab)).with_state(state.clone()))
+        .layer(middleware::from_fn_with_state(state.clone(), gate))
+        .layer(middleware::from_fn_with_state(state.clone(), session::load))
+        .layer(session::layer(state.console.clone(), &state.site.public_url))
+        .layer(middleware::from_fn_with_state(https, session::complete_removals))
+        .layer(middleware::from_fn(csrf::check))
+        .layer(middleware::from_fn(static_files));
+    let plain = Router::new()
+        .route("/healthz", routing::get(health::healthz))
+        .route("/readyz", routing::get(health::readyz))
+        .route("/metrics", routing::get(health::metrics))
+        .merge(api::router(state).layer(timeout()))
+        .with_state(state.clone());
+    Router::new()
+        .merge(plain)
+        .route("/api/{*rest}", routing::any(no_such_operation))
+        .fallback_service(browser)
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(state.site.clone(), peer::check))
+        .layer(middleware::from_fn_with_state(https, headers::add))
+        .layer(middleware::from_fn(health::count))
+        .layer(middleware::from_fn(log))
+}
+
+async fn no_such_operation() -> api::problem::ApiProblem {
+    Problem::new(ProblemKind::NotFound, "There is no such operation; see /api/v1/openapi.json").into()
+}
+
+async fn static_files(request: Request, next: Next) -> Response {
+    match assets::serve(request.method(), request.uri().path(), request.headers()) {
+        Some(response) => response,
+        None => next.run(request).await,
+    }
+}
+
+/// Sends whoever may not see a page to where the way in is, and keeps strangers off the server functions.
+async fn gate(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let known = request.extensions().get::<session::SessionActor>().is_some_and(|actor| actor.0.is_some());
+    let path = request.uri().path();
+    if path.starts_with("/rpc/") {
+        if known || OPEN_RPC.contains(&path) {
+            return next.run(request).await;
+        }
+        // As the page reads it: the problem itself, not RFC 9457's form of it.
+        let problem = Problem::new(ProblemKind::Unauthenticated, "You are not logged in, or the session ended");
+        return (StatusCode::UNAUTHORIZED, axum::Json(problem)).into_response();
+    }
+    if path == "/events" || !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    match way_in(&state, known, request.uri()).await {
+        Some(to) => Redirect::to(&to).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+async fn way_in(state: &AppState, known: bool, uri: &http::Uri) -> Option<String> {
+    let path = uri.path();
+    if !state.is_set_up().await {
+        return (path != "/setup").then(|| "/setup".to_owned());
+    }
+    match path {
+        "/setup" => Some(if known { "/" } else { "/login" }.to_owned()),
+        "/login" => known.then(|| "/".to_owned()),
+        "/invite" => None,
+        _ if known => None,
+        "/" => Some("/login".to_owned()),
+        _ => Some(format!("/login?next={}", percent_encoded(uri.path_and_query().map_or(path, |pq| pq.as_str())))),
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+/// Paths only: a query can hold what a person typed.
+async fn log(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let began = tokio::time::Instant::now();
+    let response = next.run(request).await;
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(%method, path, status = response.status().as_u16(), millis, "answered");
+    response
+}

@@ -1,0 +1,67 @@
+//! `secrets_never_leak` on real hosts: a sealed sudo password drives a whole install and shows up nowhere.
+
+use super::PATIENCE;
+use quorate_testkit::{
+    app::{App, text},
+    lab::{Lab, logins},
+};
+use reqwest::Method;
+use serde_json::json;
+use std::path::Path;
+
+/// Every file below `dir`, as text that a secret could be found in.
+fn files(dir: &Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(dir).expect("readable").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.is_file() {
+            let bytes = std::fs::read(&path).expect("readable");
+            found.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_never_leak_through_an_install_with_a_sudo_password() {
+    let lab = Lab::lease(1).await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let app = App::start(env!("CARGO_BIN_EXE_quorate"), &dir.path().join("data"), &[]).await;
+    let key = text(&app.get("/ssh-key").await["public_key"]);
+    lab.authorize(&key).await;
+    let host = &lab.hosts()[0];
+    let target = host.target(logins::SUDO_WITH_PASSWORD);
+    let added = app.post("/hosts", json!({"hosts": [{"target": target, "elevation": "sudo_password"}]})).await;
+    let id = text(&added[0]["id"]);
+    let offered = app.offered(&id).await;
+    app.post(&format!("/hosts/{id}/trust"), json!({ "fingerprints": offered })).await;
+    let body = json!({"password": logins::SUDO_PASSWORD});
+    let (status, answer) = app.request(Method::PUT, &format!("/hosts/{id}/sudo-password"), Some(body)).await;
+    assert!(status.is_success(), "{status} {answer}");
+
+    let params = json!({"name": "sealed", "members": [{"host": id, "name": host.name}], "version": "3.5.16", "download_url": lab.mirror()});
+    let plan = app.post("/plans", json!({"kind": "install_cluster", "params": params})).await;
+    assert!(text(&plan["runbook"]).contains("sudo"), "the runbook uses sudo");
+    let operation = app.start_operation("install_cluster", params).await;
+    let detail = app.done(&operation, PATIENCE).await;
+
+    let mut places = vec![
+        ("plan with runbook".to_owned(), plan.to_string()),
+        ("operation with output".to_owned(), detail.to_string()),
+        ("hosts".to_owned(), app.get("/hosts").await.to_string()),
+        ("audit".to_owned(), app.get("/audit").await.to_string()),
+        ("log".to_owned(), std::fs::read_to_string(app.log_path()).expect("log")),
+        ("journal of the host".to_owned(), lab.exec(host, "journalctl --no-pager").await),
+        (
+            "what the console left on the host".to_owned(),
+            lab.exec(host, "grep -r . /var/lib/quorate /etc/etcd 2>/dev/null || true").await,
+        ),
+    ];
+    files(&dir.path().join("data"), &mut places);
+    let secrets = [logins::SUDO_PASSWORD, app.token(), quorate_testkit::app::PASSWORD, "BEGIN OPENSSH PRIVATE KEY"];
+    for (place, content) in places {
+        for secret in secrets {
+            assert!(!content.contains(secret), "{} is in: {place}", &secret[..6]);
+        }
+    }
+}
