@@ -199,7 +199,7 @@ impl Live {
             LiveMessage::ClusterEvent { .. } | LiveMessage::Output { .. } | LiveMessage::HostChanged { .. } => {}
         }
         for (_, listener) in self.listeners.with_value(|(_, all)| all.clone()) {
-            listener.run(message.clone());
+            listener.try_run(message.clone());
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn Button(
             aria-busy=move || busy.get().to_string()
             on:click=move |_| {
                 if let Some(on_press) = on_press {
-                    on_press.run(());
+                    on_press.try_run(());
                 }
             }
         >

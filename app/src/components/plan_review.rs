@@ -57,7 +57,9 @@ pub(crate) fn PlanReview(plan: PlanView, run_label: &'static str, back: Callback
             let request = request.clone();
             async move {
                 match rpc::operations::start(request).await? {
-                    StartOutcome::Started { operation } => started.run(operation),
+                    StartOutcome::Started { operation } => {
+                        started.try_run(operation);
+                    }
                     StartOutcome::PlanChanged { plan: new } => {
                         changed.set(true);
                         plan.set(*new);

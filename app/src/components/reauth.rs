@@ -55,7 +55,7 @@ pub(crate) fn ReauthDialog(reauth: Reauth) -> AnyView {
                 Ok(()) => {
                     reauth.open.set(false);
                     if let Some(then) = reauth.then.get_value() {
-                        then.run(());
+                        then.try_run(());
                     }
                 }
                 Err(error) => problem.set(Some(error.0)),

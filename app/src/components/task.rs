@@ -39,7 +39,8 @@ impl Task {
     }
 
     fn go(self, make: Make) {
-        if self.busy.get_untracked() {
+        // Busy already, or asked again (after a password) by a page that is gone.
+        if self.busy.try_get_untracked() != Some(false) {
             return;
         }
         self.busy.set(true);

@@ -43,7 +43,7 @@ fn unreached(host: &HostSummary, done: Callback<()>) -> AnyView {
             let id = id.clone();
             async move {
                 rpc::hosts::fetch_host_keys(id).await?;
-                done.run(());
+                done.try_run(());
                 Ok(())
             }
         });
@@ -75,7 +75,7 @@ fn ask(host: &HostSummary, offered: &[HostKey], pinned: &[HostKey], done: Callba
             async move {
                 rpc::hosts::trust_host(id, fingerprints).await?;
                 toasts.say(format!("{name} is trusted; its facts are being gathered"));
-                done.run(());
+                done.try_run(());
                 Ok(())
             }
         });

@@ -58,7 +58,7 @@ fn page(first: HostPage) -> AnyView {
     let wanted = id.clone();
     Live::get().listen(Callback::new(move |message| {
         if matches!(message, LiveMessage::HostChanged { host } if host == wanted) {
-            again.run(());
+            again.try_run(());
         }
     }));
     let host = memo(move || page.with(|p| p.host.clone()));
@@ -202,7 +202,7 @@ fn Actions(host: Memo<HostSummary>, again: Callback<()>) -> AnyView {
                 let id = id.clone();
                 async move {
                     let result = rpc::hosts::check_host(id).await;
-                    again.run(());
+                    again.try_run(());
                     result?;
                     toasts.say("Facts are fresh");
                     Ok(())

@@ -58,7 +58,7 @@ pub(crate) fn EditDialog(open: RwSignal<bool>, host: Memo<HostSummary>, done: Ca
                 rpc::hosts::edit_host(id, name, target, elevation, secret).await?;
                 password.set(String::new());
                 open.set(false);
-                done.run(());
+                done.try_run(());
                 Ok(())
             }
         });
@@ -70,7 +70,7 @@ pub(crate) fn EditDialog(open: RwSignal<bool>, host: Memo<HostSummary>, done: Ca
                 class="form"
                 on:submit=move |event| {
                     event.prevent_default();
-                    save.run(());
+                    save.try_run(());
                 }
             >
                 <Field label="Name" name="host_name" value=name error=task.field("name")/>

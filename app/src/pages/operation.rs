@@ -189,7 +189,7 @@ fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyVie
                 let summary = rpc::operations::steer(id, choice).await?;
                 // The stream tells as well; without one this page is right all the same.
                 if !summary.state.active() || live.quiet() {
-                    refetch.run(());
+                    refetch.try_run(());
                 }
                 Ok(())
             }
@@ -198,7 +198,7 @@ fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyVie
     let press = move |choice: Choice| {
         Callback::new(move |()| {
             if choice_words(choice).1.is_empty() {
-                steer.run(choice);
+                steer.try_run(choice);
             } else {
                 asked.set(Some(choice));
                 open.set(true);
@@ -218,7 +218,7 @@ fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyVie
         <Dialog open=open title=Signal::derive(move || words().1.to_owned())>
             <p>{words().2}</p>
             <div class="form-actions">
-                <Button label=Signal::derive(move || words().0.to_owned()) look=Look::Danger on_press=Callback::new(move |()| if let Some(c) = asked.get_untracked() { steer.run(c) })/>
+                <Button label=Signal::derive(move || words().0.to_owned()) look=Look::Danger on_press=Callback::new(move |()| if let Some(c) = asked.get_untracked() { steer.try_run(c); })/>
                 <Button label="Not now" on_press=Callback::new(move |()| open.set(false))/>
             </div>
         </Dialog>

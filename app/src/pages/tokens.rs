@@ -81,7 +81,7 @@ fn list(tokens: Vec<TokenSummary>, again: Callback<()>) -> AnyView {
             async move {
                 rpc::tokens::revoke_token(id).await?;
                 toasts.say("The token is dead");
-                again.run(());
+                again.try_run(());
                 Ok(())
             }
         });
@@ -107,7 +107,7 @@ fn MakeForm(again: Callback<()>) -> AnyView {
             made.set(Some(new.token));
             open.set(true);
             name.set(String::new());
-            again.run(());
+            again.try_run(());
             Ok(())
         });
     };

@@ -117,7 +117,7 @@ fn Change(user: UserSummary, again: Callback<()>, shown: RwSignal<Option<Shown>>
     let done = move |words: &'static str| {
         toasts.say(words);
         open.set(false);
-        again.run(());
+        again.try_run(());
     };
     let save = Callback::new(move |()| {
         task.run(move || async move {
@@ -170,7 +170,7 @@ fn InviteForm(again: Callback<()>, shown: RwSignal<Option<Shown>>) -> AnyView {
             let wanted: Role = role.get_untracked().parse().unwrap_or(Role::Viewer);
             let code = rpc::users::invite_user(name.get_untracked(), wanted).await?;
             name.set(String::new());
-            again.run(());
+            again.try_run(());
             show(shown, code);
             Ok(())
         });

@@ -143,7 +143,7 @@ fn meter(value: u64, max: u64, text: String) -> AnyView {
 
 fn action_button(action: RowAction, (on_action, key): (Callback<(String, &'static str)>, String)) -> AnyView {
     view! {
-        <button type="button" class="button button-bare" on:click=move |_| on_action.run((key.clone(), action.id))>
+        <button type="button" class="button button-bare" on:click=move |_| { on_action.try_run((key.clone(), action.id)); }>
             {action.label}
         </button>
     }
