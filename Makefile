@@ -48,8 +48,8 @@ audit: ## licences, sources, bans and (where reachable) advisories of all depend
 lab-up: ## raise HOSTS (3) lab hosts for tests run by hand
 	$(LAB) up $(HOSTS)
 
-lab-down: ## remove the lab's hosts (its cache stays)
-	$(LAB) down
+lab-down: ## remove the lab's hosts, whoever has them (its cache stays)
+	$(LAB) down --take
 
 clean: ## remove everything that was built
 	cargo clean

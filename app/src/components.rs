@@ -12,6 +12,7 @@ pub(crate) mod empty;
 pub(crate) mod facts;
 pub(crate) mod field;
 pub(crate) mod icon;
+pub(crate) mod keyed;
 pub(crate) mod load;
 pub(crate) mod palette;
 pub(crate) mod plan_review;

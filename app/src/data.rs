@@ -95,10 +95,23 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Data<T> {
         self.resource.refetch();
     }
 
-    /// Waits for the answer.
-    pub(crate) async fn wait(self) -> Result<T, AppError> {
-        self.resource.await?.get().ok_or_else(unreadable)
+    /// What `content` makes of the answer, once it is there. Only making and showing know the type; the waiting between
+    /// them is compiled once.
+    pub(crate) fn view(self, content: impl Fn(T) -> AnyView + Send + Sync + 'static) -> Waiting {
+        waiting(self.resource, Arc::new(move |held: &Payload| held.get().map(&content)))
     }
+}
+
+/// Makes the future of a view, anew for each answer.
+pub(crate) type Waiting = Arc<dyn Fn() -> Shown + Send + Sync>;
+/// The view, or the problem instead.
+pub(crate) type Shown = Pin<Box<dyn Future<Output = Result<AnyView, AppError>> + Send>>;
+
+fn waiting(resource: Resource<Held>, show: Arc<dyn Fn(&Payload) -> Option<AnyView> + Send + Sync>) -> Waiting {
+    Arc::new(move || {
+        let show = Arc::clone(&show);
+        Box::pin(async move { show(&resource.await?).ok_or_else(unreadable) })
+    })
 }
 
 fn resource(key: Signal<String>, ask: Arc<dyn Fn(String) -> Asking + Send + Sync>) -> Resource<Held> {

@@ -13,6 +13,7 @@ pub mod format;
 mod json;
 mod live;
 mod navigate;
+mod order;
 mod pages;
 mod routes;
 mod rpc;
@@ -65,6 +66,11 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
+/// A page as a plain function pointer: the router's machinery is then compiled once and not once a page.
+fn page(page: fn() -> AnyView) -> fn() -> AnyView {
+    page
+}
+
 /// The site: what every page shares, and the route table.
 #[component]
 pub fn App() -> impl IntoView {
@@ -78,23 +84,23 @@ pub fn App() -> impl IntoView {
         <Router>
             <Frame>
                 <FlatRoutes fallback=NotFound>
-                    <Route path=path!("/") view=Fleet ssr=SsrMode::Async/>
-                    <Route path=path!("/clusters/install") view=InstallCluster ssr=SsrMode::Async/>
-                    <Route path=path!("/clusters/:id") view=cluster::Overview ssr=SsrMode::Async/>
-                    <Route path=path!("/clusters/:id/operations") view=cluster::Operations ssr=SsrMode::Async/>
-                    <Route path=path!("/hosts") view=Hosts ssr=SsrMode::Async/>
-                    <Route path=path!("/hosts/add") view=AddHosts ssr=SsrMode::Async/>
-                    <Route path=path!("/hosts/:id") view=Host ssr=SsrMode::Async/>
-                    <Route path=path!("/operations") view=Operations ssr=SsrMode::Async/>
-                    <Route path=path!("/operations/:id") view=Operation ssr=SsrMode::Async/>
-                    <Route path=path!("/audit") view=Audit ssr=SsrMode::Async/>
-                    <Route path=path!("/settings") view=Account ssr=SsrMode::Async/>
-                    <Route path=path!("/settings/users") view=Users ssr=SsrMode::Async/>
-                    <Route path=path!("/settings/tokens") view=Tokens ssr=SsrMode::Async/>
-                    <Route path=path!("/settings/ssh-key") view=SshKey ssr=SsrMode::Async/>
-                    <Route path=path!("/login") view=Login ssr=SsrMode::Async/>
-                    <Route path=path!("/setup") view=Setup ssr=SsrMode::Async/>
-                    <Route path=path!("/invite") view=Invite ssr=SsrMode::Async/>
+                    <Route path=path!("/") view=page(Fleet) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/install") view=page(InstallCluster) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id") view=page(cluster::Overview) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/operations") view=page(cluster::Operations) ssr=SsrMode::Async/>
+                    <Route path=path!("/hosts") view=page(Hosts) ssr=SsrMode::Async/>
+                    <Route path=path!("/hosts/add") view=page(AddHosts) ssr=SsrMode::Async/>
+                    <Route path=path!("/hosts/:id") view=page(Host) ssr=SsrMode::Async/>
+                    <Route path=path!("/operations") view=page(Operations) ssr=SsrMode::Async/>
+                    <Route path=path!("/operations/:id") view=page(Operation) ssr=SsrMode::Async/>
+                    <Route path=path!("/audit") view=page(Audit) ssr=SsrMode::Async/>
+                    <Route path=path!("/settings") view=page(Account) ssr=SsrMode::Async/>
+                    <Route path=path!("/settings/users") view=page(Users) ssr=SsrMode::Async/>
+                    <Route path=path!("/settings/tokens") view=page(Tokens) ssr=SsrMode::Async/>
+                    <Route path=path!("/settings/ssh-key") view=page(SshKey) ssr=SsrMode::Async/>
+                    <Route path=path!("/login") view=page(Login) ssr=SsrMode::Async/>
+                    <Route path=path!("/setup") view=page(Setup) ssr=SsrMode::Async/>
+                    <Route path=path!("/invite") view=page(Invite) ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Frame>
         </Router>

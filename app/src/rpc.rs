@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod clusters;
 pub(crate) mod hosts;
 pub(crate) mod operations;
+pub(crate) mod releases;
 pub(crate) mod tokens;
 pub(crate) mod users;
 mod wire;

@@ -5,6 +5,7 @@ use quorate_domain::{
     cluster::{ClusterView, MemberRole, MemberStatus, MemberView, Reach, Reachability, Scheme},
     host::{Contact, Elevation, HostSummary, Trust},
     operation::{OperationState, OperationSummary},
+    plan::{Check, DiffChange, DiffLine, EffectView, OperationClass, PlanStep, PlanView, Verdict},
     quorum::Tolerance,
 };
 
@@ -94,5 +95,47 @@ pub(crate) fn operation(n: u8) -> OperationSummary {
         steps_total: 9,
         current: "start etcd".into(),
         reason: "lab2 does not answer".into(),
+    }
+}
+
+/// A plan of two steps, the second of which may be skipped.
+pub(crate) fn plan() -> PlanView {
+    let step = |index, skippable| PlanStep {
+        index,
+        key: format!("s{index}"),
+        title: "Write files".into(),
+        targets: vec!["lab1".into()],
+        effects: vec![
+            EffectView::Run { host: "lab1".into(), command: "true".into(), unless: String::new() },
+            EffectView::PutFile {
+                host: "lab1".into(),
+                path: "/etc/x".into(),
+                ownership: "root:root 0644".into(),
+                diff: vec![DiffLine { change: DiffChange::Added, text: "x".into() }],
+            },
+        ],
+        undo: Vec::new(),
+        skippable,
+    };
+    let check = Check {
+        name: "arch".into(),
+        subject: "lab1".into(),
+        verdict: Verdict::Warn,
+        answer: "x86_64".into(),
+        advice: "Look".into(),
+    };
+    PlanView {
+        kind: "install_cluster".into(),
+        title: "Install demo".into(),
+        digest: "7f3a".into(),
+        params: serde_json::json!({"name": "demo", "members": [{"host": "h-1"}]}),
+        steps: vec![step(0, false), step(1, true)],
+        checks: vec![check],
+        warnings: vec!["Plain http".into()],
+        point_of_no_return: Some(1),
+        expected_seconds: 6,
+        runbook: "#!/bin/bash\n".into(),
+        class: OperationClass::Dangerous,
+        confirm: None,
     }
 }

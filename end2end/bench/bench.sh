@@ -13,7 +13,7 @@ lab_is_free_for "$OWNER"
 end2end/setup/packages.sh build lab node
 end2end/setup/build.sh release
 mkdir -p target/bench
-trap 'lab "$OWNER" down' EXIT
+trap '[[ $("$LAB_SH" owner) != "$OWNER" ]] || lab "$OWNER" down' EXIT
 lab_up "$OWNER" 3
 failed=0
 for name in "${names[@]}"; do

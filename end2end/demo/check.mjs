@@ -1,6 +1,7 @@
 // What `make demo DEMO_CHECK=1` holds the demo to: facts from the API, the same facts from the hosts themselves, and the page.
 
 import assert from "node:assert/strict";
+import { sessionCookie } from "../lib/console.mjs";
 import { onHost } from "../lib/lab.mjs";
 
 /** Checks the running demo and prints each fact; throws at the first that is not so. */
@@ -43,7 +44,8 @@ export async function check(api, url, login) {
   const wasm = await fetch(`${url}/pkg/quorate.wasm`, { headers: { "accept-encoding": "br" } });
   assert.equal(wasm.status, 200);
   assert.equal(wasm.headers.get("content-encoding"), "br");
-  fact(`the login page answers, its wasm comes compressed, user ${login.name} may log in`);
+  await sessionCookie(url, login.name, login.password);
+  fact(`the login page answers, its wasm comes compressed, user ${login.name} logs in`);
   assert.equal((await fetch(`${url}/api/v1/hosts`)).status, 401);
   fact("without a token the API answers 401");
 }

@@ -22,7 +22,8 @@ usage: lab.sh COMMAND                      (I, J: host numbers 1..$MAX; host I i
   mirror             only the etcd tarballs (needs no root when LAB_DIR is writable; for tests without hosts)
   up [--take] N      create and boot the hosts 1..N that are not there yet; boot those that are off
                      refused while somebody else's lab is up; --take removes that lab first
-  down               power everything off, delete the hosts (the cache stays); 'purge' drops the cache too
+  down [--take]      power everything off, delete the hosts (the cache stays); refused for somebody else's lab without --take
+  purge              the same, whoever has it, and the cache is dropped too
   status             one line per host              owner    who has the lab (nothing: nobody)
   ssh I [CMD..]      run CMD on host I (LAB_USER=root by default; ops: sudo without password)
   exec I CMD..       run CMD on host I without ssh (works when its network is cut)
@@ -65,6 +66,13 @@ take_all_down() {
   rm -rf "$LAB"/known_hosts "$LAB"/*.log "$OWNER_FILE"
 }
 
+down() {
+  local now=
+  [[ ! -e $OWNER_FILE ]] || now=$(owner_says)
+  [[ -z $now || $now = "$OWNER" || ${1:-} = --take ]] || die "the lab belongs to '$now': end that first, or 'down --take'"
+  take_all_down
+}
+
 up() {
   local i n take= t0; t0=$(date +%s.%N)
   [[ ${1:-} != --take ]] || { take=1; shift; }
@@ -89,7 +97,7 @@ case $cmd in
   setup) setup 9>&- ;;
   mirror) mkdir -p "$CACHE"; make_mirror ;;
   up) up "$@" ;;
-  down) take_all_down ;;
+  down) down "$@" ;;
   purge) take_all_down; rm -rf "$CACHE" "$HOSTS" "$CG" "$LAB"/{key,key.pub,ssh_config,lock} ;;
   status) status ;;
   owner) [[ ! -e $OWNER_FILE ]] || owner_says ;;

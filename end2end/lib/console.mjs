@@ -59,6 +59,8 @@ export async function startConsole({ dataDir, port, log = "inherit", args = [], 
   const url = `http://127.0.0.1:${port}`;
   const child = spawn(BINARY, ["serve", "--data-dir", dataDir, "--listen", `127.0.0.1:${port}`, ...args], {
     stdio: ["ignore", log, log],
+    // A group of its own: a terminal's Ctrl-C goes to whoever started it, who then stops it once and in order.
+    detached: true,
     env: { ...process.env, ...env },
   });
   const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(signal ?? code)));

@@ -24,7 +24,7 @@ finish() {
   local rc=$?
   [[ ${#phases[@]} = 0 ]] || printf '%s\n' "== time by phase" "${phases[@]}"
   [[ ! -d target/nextest ]] || node end2end/setup/slowest.mjs || rc=1
-  [[ $MODE = unit ]] || lab "$OWNER" down || rc=1
+  [[ $("$LAB_SH" owner) != "$OWNER" ]] || lab "$OWNER" down || rc=1
   exit $rc
 }
 

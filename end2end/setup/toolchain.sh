@@ -1,15 +1,26 @@
 #!/bin/bash
 # toolchain.sh - prints the +TOOLCHAIN that can build for wasm32 ("" = the default one), making one if there is none.
-# Order: the default toolchain has the target; rustup can fetch it; else Debian's compiler with a standard library built here once.
+# Order: the default toolchain has the target; Debian's compiler was made ready here before (asking rustup again would cost its time
+# limit at every build); rustup can fetch the target; else Debian's compiler with a standard library built here once.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 TARGET=wasm32-unknown-unknown
 OURS=quorate-wasm # the name under which rustup knows Debian's toolchain
+source_of() { echo "$(rustc ${1:+"$1"} --print sysroot)/lib/rustlib/src/rust/library/std"; }
 has_target() { local root; root=$(rustc ${1:++$1} --print sysroot 2>/dev/null) && ls "$root/lib/rustlib/$TARGET/lib/"libstd-*.rlib &>/dev/null; }
+
+# toolchain.sh source +TOOLCHAIN: whether the standard library's source is there, for a build of its own; fetched where rustup can.
+if [[ ${1:-} = source ]]; then
+  [[ -d $(source_of "$2") ]] && exit
+  [[ -z $2 ]] && have rustup && timeout "${QUORATE_RUSTUP_SECONDS:-120}" rustup component add rust-src >&2 && [[ -d $(source_of "$2") ]] && exit
+  say "the standard library's source is not to be had here: the browser half gets larger than it need be"
+  exit 1
+fi
 
 if [[ ${QUORATE_WASM:-} != debian ]]; then
   if has_target ""; then exit; fi
+  if have rustup && has_target "$OURS"; then echo "+$OURS"; exit; fi
   if have rustup && timeout "${QUORATE_RUSTUP_SECONDS:-120}" rustup target add "$TARGET" >&2 && has_target ""; then exit; fi
   say "rustup could not fetch $TARGET; using Debian's Rust for the browser half"
 fi

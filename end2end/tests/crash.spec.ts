@@ -28,3 +28,23 @@ test("an install survives the console's death, on the hosts and on the page", as
   const starts = log.filter((entry: { kind: string }) => entry.kind === "started").map((entry: { step: number }) => entry.step);
   expect(new Set(starts).size, "one step at least was begun").toBe(await server.api.get(`/operations/${id}`).then((detail) => detail.summary.steps_total));
 });
+
+test("an install goes on when the browser is closed, and a new one shows all of it", async ({ page, context, console: server, wipedHosts }) => {
+  const hosts = await server.api.addLabHosts(wipedHosts.map((host) => host.number));
+  await logIn(page, server.logins.operator);
+  const watching = await context.newPage();
+  const id = await server.api.begin("install_cluster", installParams("closed", hosts));
+  await watching.goto(`/operations/${id}`);
+  await expect(watching.locator(".step-state").filter({ hasText: /^\s*running\s*$/ })).toHaveCount(1);
+  await watching.close();
+  await server.api.healthy("closed", 3, 120);
+  await open(page, `/operations/${id}`);
+  await expect(page.getByText("Done and verified")).toBeVisible({ timeout: 60_000 });
+  const states = page.locator(".step-state");
+  await expect(states).toHaveText(new Array(await states.count()).fill("done"));
+  // What was printed while nobody watched is there, too.
+  const start = page.locator(".step", { hasText: "Enable and start etcd" }).locator("details.output");
+  await start.locator("summary").click();
+  for (const host of wipedHosts) await expect(start).toContainText(host.name);
+  await expect(start).toContainText("systemctl start --no-block etcd.service");
+});

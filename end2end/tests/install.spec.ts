@@ -56,6 +56,10 @@ test("a cluster is installed: wizard, plan, password, run, overview", async ({ p
   for (const host of wipedHosts) await choose(page, host);
   await page.getByRole("radio", { name: "3.5.16" }).check();
   await page.getByLabel("Download URL").fill(MIRROR);
+  // What this source lacks is said, the newest 3.5 that it has is proposed, and what was chosen stays.
+  await expect(page.locator(".choice", { hasText: "3.5.33" })).toContainText("not at this source");
+  await expect(page.locator(".choice", { hasText: "3.5.30" }).filter({ hasText: "proposed" })).toHaveCount(1);
+  await expect(page.getByRole("radio", { name: "3.5.16" })).toBeChecked();
   await shotsWideAndNarrow(page, "install-wizard");
   await review(page);
 

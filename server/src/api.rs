@@ -10,6 +10,7 @@ mod hosts;
 pub mod idempotency;
 mod operations;
 mod plans;
+mod releases;
 mod tokens;
 mod users;
 
@@ -64,6 +65,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(operations::undo_operation))
         .routes(routes!(operations::cancel_operation))
         .routes(routes!(operations::hand_over_operation))
+        .routes(routes!(releases::list_releases))
         .routes(routes!(clusters::list_clusters))
         .routes(routes!(clusters::get_cluster, clusters::forget_cluster))
         .routes(routes!(clusters::get_cluster_status))

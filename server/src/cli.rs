@@ -10,7 +10,7 @@ use crate::{
     settings::{Overrides, Settings},
 };
 use clap::{Args, Parser, Subcommand};
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use tracing_subscriber::EnvFilter;
 
 /// Installs, watches, changes, saves and rescues etcd clusters on plain servers, from the browser.
@@ -28,6 +28,9 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// How long tasks that nobody waits for may take to end.
+const LAST_TASKS: Duration = Duration::from_millis(300);
 
 #[derive(Args)]
 struct Common {
@@ -109,12 +112,24 @@ fn start(cli: Cli) -> Result<ExitCode, StartError> {
     log_to_stderr(&settings, &command);
     // Few processors must not mean few workers: rendering and hashing may each hold one for a while.
     let workers = std::thread::available_parallelism().map_or(4, usize::from).max(4);
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .enable_all()
         .build()
-        .map_err(|source| StartError::System { what: "the runtime cannot start", source })?
-        .block_on(dispatch(command, settings))
+        .map_err(|source| StartError::System { what: "the runtime cannot start", source })?;
+    // Held until every task is gone: the next console must not meet one of this one's at a host.
+    let lock = match &command {
+        Command::Serve(_) => {
+            settings.check_exposure()?;
+            Some(serve::lock(&settings.data_dir)?)
+        }
+        _ => None,
+    };
+    let code = runtime.block_on(dispatch(command, settings));
+    // A name that is being resolved would otherwise hold the end up for as long as the resolver likes.
+    runtime.shutdown_timeout(LAST_TASKS);
+    drop(lock);
+    code
 }
 
 async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, StartError> {

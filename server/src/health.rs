@@ -22,9 +22,9 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The database answers.
+/// The database can be read and written.
 pub async fn readyz(State(state): State<AppState>) -> Response {
-    let read = tokio::time::timeout(Duration::from_secs(2), state.console.setup_needed()).await;
+    let read = tokio::time::timeout(Duration::from_secs(2), state.console.ready()).await;
     match read {
         Ok(Ok(_)) if !state.stop.is_cancelled() => "ok\n".into_response(),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),

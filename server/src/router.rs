@@ -52,10 +52,19 @@ pub fn build(state: &AppState) -> Router {
         .fallback_service(browser)
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(middleware::from_fn(api_problems))
         .layer(middleware::from_fn_with_state(state.site.clone(), peer::check))
         .layer(middleware::from_fn_with_state(https, headers::add))
         .layer(middleware::from_fn(health::count))
         .layer(middleware::from_fn(log))
+}
+
+async fn api_problems(request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/api/") {
+        api::problem::complete(request, next).await
+    } else {
+        next.run(request).await
+    }
 }
 
 async fn no_such_operation() -> api::problem::ApiProblem {

@@ -119,14 +119,20 @@ fn crash_point() -> Option<u32> {
     cfg!(debug_assertions).then(|| given.parse().ok()).flatten()
 }
 
-/// Runs the console until it is told to stop.
+/// Takes a data directory for one `serve`.
+///
+/// # Errors
+/// Another one has it, or it cannot be made.
+pub fn lock(data_dir: &Path) -> Result<DataDirLock, StartError> {
+    prepare(data_dir)?;
+    Ok(DataDirLock::acquire(data_dir)?)
+}
+
+/// Runs the console until it is told to stop; the caller holds the data directory's lock.
 ///
 /// # Errors
 /// See [`StartError`]; nothing was overwritten then.
 pub async fn serve(settings: Settings) -> Result<(), StartError> {
-    settings.check_exposure()?;
-    prepare(&settings.data_dir)?;
-    let _lock = DataDirLock::acquire(&settings.data_dir)?;
     let store = open(&settings.data_dir).await?;
     let listener = listen(settings.listen).await?;
     let console = console(store, &settings, Arc::new(SystemClock));

@@ -91,10 +91,18 @@ async fn current(console: &Console, session: &Session, source: &str, counts: boo
     if actor.is_none() {
         session.flush().await.map_err(broken)?;
     } else if counts && console.now().since(login.seen) >= SEEN_GRAIN_MILLIS {
-        let seen = Login { seen: console.now(), ..login };
-        session.insert(KEY, seen).await.map_err(broken)?;
+        note_seen(console, session, login).await;
     }
     Ok(actor)
+}
+
+/// Notes that the session is in use. A database that cannot be written just now costs the note and not the page: the layer
+/// would save a changed session after the answer is made, and give an empty one instead when that fails.
+async fn note_seen(console: &Console, session: &Session, login: Login) {
+    let Some(id) = session.id() else { return };
+    if let Err(error) = store::note_seen(console, &id, Login { seen: console.now(), ..login }).await {
+        tracing::warn!(error = quorate_core::error::chain(&error), "the use of a session was not noted");
+    }
 }
 
 async fn actor_of(console: &Console, login: &Login, source: &str) -> Result<Option<Actor>, CoreError> {
@@ -114,7 +122,12 @@ pub async fn still_good(console: &Console, id: &str, source: &str) -> Result<boo
 }
 
 fn broken(error: tower_sessions::session::Error) -> CoreError {
-    CoreError::caused("the session cannot be kept", error)
+    let Some(reason) = store::out_of_reach(&error) else {
+        return CoreError::caused("the session cannot be kept", error);
+    };
+    Problem::new(ProblemKind::Unavailable, "The console cannot keep or read sessions just now")
+        .with_detail(reason)
+        .into()
 }
 
 /// What server functions may do to the session of their request.
@@ -154,7 +167,7 @@ impl Port {
         self.session.flush().await.map_err(|error| broken(error).into())
     }
 
-    /// Notes until when the password counts as given again, under a new id.
+    /// Notes until when the password counts as given again.
     ///
     /// # Errors
     /// The storage failed, or the session ended meanwhile.

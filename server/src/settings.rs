@@ -93,7 +93,13 @@ impl Settings {
             }
             figment = figment.merge(Toml::file_exact(path));
         }
-        figment.merge(Serialized::defaults(overrides)).extract().map_err(|error| SettingsError::Value(Box::new(error)))
+        let merged = figment.merge(Serialized::defaults(overrides));
+        let mut settings: Self = merged.extract().map_err(|error| SettingsError::Value(Box::new(error)))?;
+        // ssh is told where its sockets and known hosts are, and works from elsewhere.
+        if let Ok(absolute) = std::path::absolute(&settings.data_dir) {
+            settings.data_dir = absolute;
+        }
+        Ok(settings)
     }
 
     /// What only `serve` needs: that nobody's password crosses a network in the clear.
@@ -134,6 +140,13 @@ mod tests {
         assert_eq!(settings.log, "warn");
         assert_eq!(settings.trusted_proxy.len(), 1);
         assert_eq!(settings.public_url().to_string(), "http://127.0.0.1:4000");
+    }
+
+    #[test]
+    fn a_relative_data_directory_is_one_below_where_it_was_started() {
+        let overrides = Overrides { data_dir: Some("data".into()), ..Overrides::default() };
+        let settings = Settings::load(None, &overrides).expect("settings");
+        assert_eq!(settings.data_dir, std::env::current_dir().expect("a directory").join("data"));
     }
 
     #[test]

@@ -6,7 +6,14 @@ use crate::NAME;
 use crate::assets::Asset;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
+use walrus::{FunctionBuilder, FunctionId, FunctionKind, Module};
 use wasm_bindgen_cli_support::Bindgen;
+
+/// Parts of the names of functions that nothing calls, a tenth of the whole. The first two stay in because each boxed
+/// view and attribute points to its own: one is for pages that hydrate bit by bit (`mount::hydrate_lazy`), one for views
+/// from `template!`. The third is exported for server functions that stream. This site has none of these. Should one be
+/// called all the same, the page stops with "unreachable", which every browser journey would see.
+const NEVER_CALLED: [&str; 3] = ["hydrate_async", "hydrate_from_template", "intounderlying"];
 
 /// Binds the compiled wasm and returns the JavaScript module, the wasm and the snippets it imports.
 ///
@@ -15,7 +22,7 @@ use wasm_bindgen_cli_support::Bindgen;
 pub fn bindings(wasm: &Path) -> Result<Vec<Asset>> {
     ensure!(wasm.exists(), "{} is missing: build quorate-frontend for wasm32-unknown-unknown first", wasm.display());
     let mut output = Bindgen::new()
-        .input_path(wasm)
+        .input_bytes(NAME, without_never_called(wasm)?)
         .out_name(NAME)
         .web(true)?
         .typescript(false)
@@ -39,6 +46,32 @@ pub fn bindings(wasm: &Path) -> Result<Vec<Asset>> {
         assets.push(Asset::new(format!("pkg/snippets/{path}"), text.clone().into_bytes()));
     }
     Ok(assets)
+}
+
+/// The compiled wasm, with an empty body for each function that nothing calls.
+fn without_never_called(wasm: &Path) -> Result<Vec<u8>> {
+    let mut module = Module::from_file(wasm).with_context(|| format!("reading {}", wasm.display()))?;
+    let dead: Vec<FunctionId> = module
+        .funcs
+        .iter_local()
+        .map(|(id, _)| id)
+        .filter(|id| {
+            let name = module.funcs.get(*id).name.as_deref().unwrap_or_default();
+            // wasm-bindgen runs the descriptions of exports to learn their types.
+            !name.contains("describe") && NEVER_CALLED.iter().any(|part| name.contains(part))
+        })
+        .collect();
+    // Without names there is nothing to find, and the page is a tenth larger.
+    ensure!(!dead.is_empty(), "{} has no function names: was it stripped?", wasm.display());
+    for id in dead {
+        let (params, results) = module.types.params_results(module.funcs.get(id).ty());
+        let (params, results) = (params.to_vec(), results.to_vec());
+        let arguments = params.iter().map(|kind| module.locals.add(*kind)).collect();
+        let mut empty = FunctionBuilder::new(&mut module.types, &params, &results);
+        empty.func_body().unreachable();
+        module.funcs.get_mut(id).kind = FunctionKind::Local(empty.local_func(arguments));
+    }
+    Ok(module.emit_wasm())
 }
 
 /// The generated module is indented at random and by far; the browser does not need it.

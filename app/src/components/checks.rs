@@ -8,7 +8,7 @@ use quorate_domain::plan::{Check, Verdict};
 /// Worst first, otherwise in the given order.
 pub(crate) fn worst_first(checks: &[Check]) -> Vec<Check> {
     let mut sorted = checks.to_vec();
-    sorted.sort_by_key(|check| std::cmp::Reverse(check.verdict));
+    crate::order::sort_by_key(&mut sorted, |check| std::cmp::Reverse(check.verdict));
     sorted
 }
 

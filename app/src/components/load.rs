@@ -1,35 +1,30 @@
-//! What a page shows while and after its data is loaded. Invariant: one reading boundary a resource; the future is
-//! boxed, so that all pages share one compiled boundary (the wasm budget), and with `SsrMode::Async` the first HTML
+//! What a page shows while and after its data is loaded. Invariant: one reading boundary a resource; the
+//! future is boxed, so that all pages share one compiled boundary (the wasm budget), and with `SsrMode::Async` the first HTML
 //! already holds the content.
 
 use super::problem::problem_page;
 use crate::data::Boxed;
-use crate::{data::Data, error::AppError};
+use crate::{
+    data::{Data, Waiting},
+    error::AppError,
+};
 use leptos::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{future::Future, pin::Pin, sync::Arc};
-
-type Loading = Pin<Box<dyn Future<Output = AnyView> + Send>>;
 
 /// `content` of what `data` came to, a skeleton before, the problem instead.
 pub(crate) fn load<T>(data: Data<T>, content: impl Fn(T) -> AnyView + Send + Sync + 'static) -> AnyView
 where
     T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
 {
-    let content = Arc::new(content);
-    boundary(Arc::new(move || {
-        let content = Arc::clone(&content);
-        Box::pin(async move {
-            match data.wait().await {
-                Ok(value) => content(value),
-                Err(AppError(problem)) => problem_page(&problem),
-            }
-        })
-    }))
+    boundary(data.view(content))
 }
 
-fn boundary(loading: Arc<dyn Fn() -> Loading + Send + Sync>) -> AnyView {
-    view! { <Transition fallback=skeleton>{move || Suspend::new(loading())}</Transition> }.boxed()
+fn boundary(waiting: Waiting) -> AnyView {
+    let shown = move || {
+        let shown = waiting();
+        Suspend::new(async move { shown.await.unwrap_or_else(|AppError(problem)| problem_page(&problem)) })
+    };
+    view! { <Transition fallback=skeleton>{shown}</Transition> }.boxed()
 }
 
 /// Grey lines where text will be; they appear after 150 ms (in the style).

@@ -25,7 +25,7 @@ fn matching(places: &[Place], typed: &str) -> Vec<Place> {
             typed.split_whitespace().all(|word| text.contains(word))
         })
         .collect();
-    found.sort_by_key(|place| !place.words.to_lowercase().starts_with(typed.trim()));
+    crate::order::sort_by_key(&mut found, |place| !place.words.to_lowercase().starts_with(typed.trim()));
     found.into_iter().take(12).cloned().collect()
 }
 

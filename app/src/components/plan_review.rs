@@ -18,7 +18,7 @@ use crate::{format, navigate::Navigator, routes, rpc};
 use leptos::prelude::*;
 use quorate_domain::{
     OperationId,
-    plan::{PlanView, StartOutcome, StartRequest, Verdict},
+    plan::{PlanView, StartRequest, Verdict},
 };
 
 /// `can be undone until step 5`, as the heading says it.
@@ -56,14 +56,13 @@ pub(crate) fn PlanReview(plan: PlanView, run_label: &'static str, back: Callback
         task.run(move || {
             let request = request.clone();
             async move {
-                match rpc::operations::start(request).await? {
-                    StartOutcome::Started { operation } => {
-                        started.try_run(operation);
-                    }
-                    StartOutcome::PlanChanged { plan: new } => {
-                        changed.set(true);
-                        plan.set(*new);
-                    }
+                let answer = rpc::operations::start(request).await?;
+                if let Some(operation) = answer.operation {
+                    started.try_run(operation);
+                }
+                if let Some(new) = answer.changed {
+                    changed.set(true);
+                    plan.set(new);
                 }
                 Ok(())
             }
@@ -80,7 +79,7 @@ pub(crate) fn PlanReview(plan: PlanView, run_label: &'static str, back: Callback
             <div role="status">{move || changed.get().then(changed_note)}</div>
             {move || plan.with(review_body)}
             <div class="review-run">
-                {confirm}
+                {move || confirm()}
                 <ProblemBox problem=task.general()/>
                 <div class="form-actions">
                     <Button label=run_label look=Look::Primary busy=task.busy disabled=Signal::derive(move || !may.get()) on_press=start/>

@@ -62,7 +62,7 @@ fn rail(path: Memo<String>, palette: Palette) -> AnyView {
         let count =
             move || count.map(|c| c.get()).filter(|n| *n > 0).map(|n| view! { <span class="rail-count">{n}</span> });
         view! {
-            <li><a href=href class="rail-link" aria-current=here>{icon.view()}<span>{label}</span>{count}</a></li>
+            <li><a href=href class="rail-link" aria-current=here>{icon.view()}<span>{label}</span>{move || count()}</a></li>
         }
         .boxed()
     };
@@ -134,7 +134,7 @@ fn user_menu(session: Session) -> AnyView {
                 aria-expanded=move || open.get().to_string()
                 on:click=move |_| open.update(|open| *open = !*open)
             >
-                <span>{move || session.name()}</span>" "<span class="muted">{role}</span>
+                <span>{move || session.name()}</span>" "<span class="muted">{move || role()}</span>
             </button>
             <noscript>
                 <form method="post" action="/rpc/logout"><button type="submit" class="button">"Log out"</button></form>

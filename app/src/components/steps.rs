@@ -170,11 +170,7 @@ impl RunSignals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_domain::{
-        OperationId,
-        operation::OperationSummary,
-        plan::{OperationClass, PlanStep, PlanView},
-    };
+    use quorate_domain::{OperationId, operation::OperationSummary, plan::OperationClass};
     use {LogKind as K, OperationState as O, StepState as S};
 
     fn summary(state: O, at: i64) -> OperationSummary {
@@ -195,32 +191,9 @@ mod tests {
     }
 
     fn run(role: Role) -> Run {
-        let step = |index, skippable| PlanStep {
-            index,
-            key: format!("s{index}"),
-            title: String::new(),
-            targets: Vec::new(),
-            effects: Vec::new(),
-            undo: Vec::new(),
-            skippable,
-        };
-        let plan = PlanView {
-            kind: "install_cluster".into(),
-            title: "Install demo".into(),
-            digest: "7f3a".into(),
-            params: serde_json::Value::Null,
-            steps: vec![step(0, false), step(1, true)],
-            checks: Vec::new(),
-            warnings: Vec::new(),
-            point_of_no_return: None,
-            expected_seconds: 6,
-            runbook: String::new(),
-            class: OperationClass::Dangerous,
-            confirm: None,
-        };
         let detail = OperationDetail {
             summary: summary(O::Running, 10),
-            plan,
+            plan: crate::sample::plan(),
             steps: vec![S::Running, S::Waiting],
             log: vec![entry(1, 0, K::Started)],
             output: Vec::new(),

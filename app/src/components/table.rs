@@ -7,7 +7,7 @@ mod cell;
 
 pub(crate) use cell::{Cell, RowAction};
 
-use super::icon::Icon;
+use super::{icon::Icon, keyed::keyed};
 use crate::data::{Boxed, memo};
 use leptos::prelude::*;
 use std::cmp::Ordering;
@@ -59,7 +59,7 @@ fn arrange(rows: &[Row], sort: Sort, filter: &str) -> Vec<String> {
     let words: Vec<String> = filter.to_lowercase().split_whitespace().map(str::to_owned).collect();
     let mut shown: Vec<&Row> = rows.iter().filter(|row| row.matches(&words)).collect();
     if let Some((column, down)) = sort {
-        shown.sort_by(|a, b| {
+        crate::order::sort_by(&mut shown, |a, b| {
             let order = match (a.cells.get(column), b.cells.get(column)) {
                 (Some(a), Some(b)) => a.compare(b),
                 _ => Ordering::Equal,
@@ -101,11 +101,7 @@ pub(crate) fn DataTable(
                     <caption class="sr-only">{caption}</caption>
                     <thead role="rowgroup"><tr role="row">{heads}</tr></thead>
                     <tbody role="rowgroup">
-                        <For
-                            each=move || keys.get()
-                            key=String::clone
-                            children=move |key| body_row(key, columns, rows, on_action)
-                        />
+                        {keyed(move || keys.get(), String::clone, move |key| body_row(key, columns, rows, on_action))}
                     </tbody>
                 </table>
             </div>
@@ -151,7 +147,7 @@ fn head(index: usize, column: Column, sort: RwSignal<Sort>) -> AnyView {
         <th role="columnheader" scope="col" class=column.class aria-sort=aria>
             <button type="button" class="sort" on:click=move |_| sort.update(|s| *s = next_sort(*s, index))>
                 {column.title}
-                {icon}
+                {move || icon()}
             </button>
         </th>
     }
@@ -159,7 +155,7 @@ fn head(index: usize, column: Column, sort: RwSignal<Sort>) -> AnyView {
 }
 
 fn body_row(
-    key: String,
+    key: &String,
     columns: &'static [Column],
     rows: Signal<Vec<Row>>,
     on_action: Option<Callback<(String, &'static str)>>,
@@ -177,9 +173,10 @@ fn body_row(
             let content = move || cell.get().view_with(on_action.map(|on_action| (on_action, key.clone())));
             let class = column.class;
             if i == 0 {
-                view! { <th role="rowheader" scope="row" class=class data-label=column.title>{content}</th> }.boxed()
+                view! { <th role="rowheader" scope="row" class=class data-label=column.title>{move || content()}</th> }
+                    .boxed()
             } else {
-                view! { <td role="cell" class=class data-label=column.title>{content}</td> }.boxed()
+                view! { <td role="cell" class=class data-label=column.title>{move || content()}</td> }.boxed()
             }
         })
         .collect_view();

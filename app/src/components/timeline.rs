@@ -1,6 +1,6 @@
 //! What happened to a cluster, newest first. Invariant: words and exact times; the mark is decoration.
 
-use super::{badge::Tone, time};
+use super::{badge::Tone, keyed::keyed, time};
 use crate::data::Boxed;
 use leptos::prelude::*;
 use quorate_domain::cluster::{ClusterEvent, ClusterEventKind};
@@ -32,19 +32,19 @@ pub(crate) fn Timeline(#[prop(into)] events: Signal<Vec<ClusterEvent>>) -> AnyVi
     let none = move || events.with(Vec::is_empty).then_some("Nothing happened since the console looks.");
     view! {
         <ol class="timeline" aria-label="Events, newest first">
-            <For each=move || events.get() key=|event| event.seq children=line/>
+            {keyed(move || events.get(), |event| event.seq.to_string(), line)}
         </ol>
-        <p class="muted">{none}</p>
+        <p class="muted">{move || none()}</p>
     }
     .boxed()
 }
 
-fn line(event: ClusterEvent) -> AnyView {
+fn line(event: &ClusterEvent) -> AnyView {
     let tone = tone(event.kind);
     view! {
         <li class="timeline-event">
             <span class=tone.class()>{tone.icon().view()}</span>
-            <span class="timeline-text">{event.text}</span>
+            <span class="timeline-text">{event.text.clone()}</span>
             <span class="timeline-at">{time::ago(event.at)}</span>
         </li>
     }

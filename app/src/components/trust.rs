@@ -24,7 +24,7 @@ pub(crate) fn waits(host: &HostSummary) -> bool {
 pub(crate) fn trust_card(host: &HostSummary, done: Callback<()>) -> AnyView {
     match &host.trust {
         Trust::Trusted { .. } => ().into_any(),
-        Trust::Waiting { offered } if offered.is_empty() => unreached(host, done),
+        Trust::Waiting { offered } | Trust::Changed { offered, .. } if offered.is_empty() => unreached(host, done),
         Trust::Waiting { offered } => ask(host, offered, &[], done),
         Trust::Changed { pinned, offered } => ask(host, offered, pinned, done),
     }
@@ -36,6 +36,7 @@ fn unreached(host: &HostSummary, done: Callback<()>) -> AnyView {
         _ => (false, "Its key is being fetched…".to_owned()),
     };
     let task = Task::new();
+    let may = Session::get().may(Action::ManageHosts);
     let id = host.id.clone();
     let again = Callback::new(move |()| {
         let id = id.clone();
@@ -54,7 +55,7 @@ fn unreached(host: &HostSummary, done: Callback<()>) -> AnyView {
             <div>
                 <p class="note-title">{host.name.clone()}" · "<code>{host.target()}</code></p>
                 <p>{reason}</p>
-                {tried.then(|| view! { <Button label="Try again" busy=task.busy on_press=again/> })}
+                {(tried && may).then(|| view! { <Button label="Try again" busy=task.busy on_press=again/> })}
                 <ProblemBox problem=task.problem/>
             </div>
         </section>
@@ -80,6 +81,18 @@ fn ask(host: &HostSummary, offered: &[HostKey], pinned: &[HostKey], done: Callba
             }
         });
     });
+    let fetched = host.id.clone();
+    let fetch = Callback::new(move |()| {
+        let id = fetched.clone();
+        task.run(move || {
+            let id = id.clone();
+            async move {
+                rpc::hosts::fetch_host_keys(id).await?;
+                done.try_run(());
+                Ok(())
+            }
+        });
+    });
     let label = format!("{} {}", if changed { "Trust the new key of" } else { "Trust" }, host.name);
     let (tone, icon) = if changed { ("note tone-bad", Icon::Bad) } else { ("note tone-risk", Icon::Risk) };
     let look = if changed { Look::Danger } else { Look::Primary };
@@ -98,7 +111,12 @@ fn ask(host: &HostSummary, offered: &[HostKey], pinned: &[HostKey], done: Callba
                 <ul class="fingerprints">{offered.iter().map(|k| fingerprint("offers", k)).collect_view()}</ul>
                 {changed.then(|| view! { <ul class="fingerprints">{pinned.iter().map(|k| fingerprint("trusted", k)).collect_view()}</ul> })}
                 <p class="muted">"On the host: "<code>"ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"</code></p>
-                {Session::get().may(Action::ManageHosts).then(|| view! { <Button label=label look=look busy=task.busy on_press=trust/> })}
+                {Session::get().may(Action::ManageHosts).then(|| view! {
+                    <div class="form-actions">
+                        <Button label=label look=look busy=task.busy on_press=trust/>
+                        <Button label="Fetch its keys again" look=Look::Bare busy=task.busy on_press=fetch/>
+                    </div>
+                })}
                 <ProblemBox problem=task.problem/>
             </div>
         </section>

@@ -205,12 +205,16 @@ fn about(view: ClusterSignal) -> AnyView {
                 ("Scheme", Cell::Text(v.scheme.as_str().into())),
                 ("Quota", v.quota.map_or(Cell::Empty, |q| Cell::Text(crate::format::bytes(q.0)))),
                 ("Alarms", Cell::Text(if v.alarms.is_empty() { "none".into() } else { v.alarms.join(", ") })),
-                ("Asked every", Cell::Text(crate::format::duration(v.tick_millis.into()))),
+                ("Asked every", Cell::Text(tick_words(v.tick_millis))),
                 ("Console's id", Cell::Id(v.id.to_string())),
             ]
         })
     });
     view! { {move || fact_list(facts.get())} }.into_any()
+}
+
+fn tick_words(millis: u32) -> String {
+    if millis < 1000 { format!("{millis} ms") } else { crate::format::duration(millis.into()) }
 }
 
 #[component]

@@ -35,8 +35,8 @@ const COLUMNS: [Column; 8] = [
 ];
 
 /// Worst first, then by name.
-pub(crate) fn worst_first(views: &mut [ClusterView]) {
-    views.sort_by(|a, b| b.health().level.cmp(&a.health().level).then_with(|| a.name.cmp(&b.name)));
+pub(crate) fn worst_first(views: &mut Vec<ClusterView>) {
+    crate::order::sort_by(views, |a, b| b.health().level.cmp(&a.health().level).then_with(|| a.name.cmp(&b.name)));
 }
 
 /// A cluster's health as shown: stale views say so instead of claiming anything.
@@ -54,7 +54,7 @@ pub(crate) fn health_cell(view: &ClusterView, stale: Option<Timestamp>) -> Cell 
 pub(crate) fn versions(view: &ClusterView) -> String {
     let mut all: Vec<&str> =
         view.members.iter().filter_map(|m| m.status.as_ref()).map(|s| s.version.as_str()).collect();
-    all.sort_unstable();
+    crate::order::sort_by_key(&mut all, |version| *version);
     all.dedup();
     all.reverse();
     all.join(", ")

@@ -72,7 +72,7 @@ fn page(first: HostPage) -> AnyView {
         <header class="page-head">
             <h1>{move || host.with(|h| h.name.clone())}</h1>
             <div class="page-actions"><Actions host=host again=again/></div>
-            <p class="host-line" role="status"><code>{move || host.with(HostSummary::target)}</code>" "{state}</p>
+            <p class="host-line" role="status"><code>{move || host.with(HostSummary::target)}</code>" "{move || state()}</p>
         </header>
         {move || trust::trust_card(&host.get(), again)}
         {move || host.with(failed)}

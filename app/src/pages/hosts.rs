@@ -5,6 +5,7 @@ use crate::{
         badge::Tone,
         button::{Look, link_button},
         empty::empty_state,
+        keyed::keyed,
         load::load,
         table::{Cell, Column, DataTable, Row},
         trust,
@@ -92,8 +93,8 @@ fn row(host: &HostSummary) -> Row {
 }
 
 /// Worst first, then by name as given.
-fn order(hosts: &mut [HostSummary]) {
-    hosts.sort_by_key(|host| std::cmp::Reverse(host_state(host).0));
+fn order(hosts: &mut Vec<HostSummary>) {
+    crate::order::sort_by_key(hosts, |host| std::cmp::Reverse(host_state(host).0));
 }
 
 /// The list, kept right by the stream: a changed host is read again.
@@ -125,9 +126,25 @@ pub(crate) fn reread(all: RwSignal<Vec<HostSummary>>, id: HostId) {
     });
 }
 
-/// A card is made anew when what it says changes.
-fn card_key(host: &HostSummary) -> String {
-    format!("{} {:?} {:?}", host.id, host.trust, host.contact)
+/// Whatever a card or a line says of a host: it is made anew when this changes.
+pub(crate) fn as_shown(host: &HostSummary) -> String {
+    let (trust, keys) = match &host.trust {
+        Trust::Trusted { keys } => ("trusted", keys),
+        Trust::Waiting { offered } => ("waiting", offered),
+        Trust::Changed { offered, .. } => ("changed", offered),
+    };
+    let (at, reason) = match &host.contact {
+        Contact::Never => (0, ""),
+        Contact::Ok { at } => (at.0, ""),
+        Contact::Failed { at, reason } => (at.0, reason.as_str()),
+    };
+    let facts = host.facts.as_ref().map_or(0, |facts| facts.taken_at.0);
+    let claims = [host.cluster.as_ref().map(ToString::to_string), host.operation.as_ref().map(ToString::to_string)];
+    let mut words = vec![host.id.to_string(), host.name.clone(), host.target(), trust.into(), reason.into()];
+    words.extend(keys.iter().map(|key| key.fingerprint.clone()));
+    words.extend(claims.into_iter().map(Option::unwrap_or_default));
+    words.extend([at, facts].map(|millis| millis.to_string()));
+    words.join(" ")
 }
 
 /// The page.
@@ -154,13 +171,13 @@ fn hosts(list: Vec<HostSummary>) -> AnyView {
     let waiting =
         memo(move || sorted.with(|hosts| hosts.iter().filter(|h| trust::waits(h)).cloned().collect::<Vec<_>>()));
     let none = memo(move || all.with(Vec::is_empty));
-    let card = move |host: HostSummary| {
+    let card = move |host: &HostSummary| {
         let id = host.id.clone();
-        trust::trust_card(&host, Callback::new(move |()| reread(all, id.clone())))
+        trust::trust_card(host, Callback::new(move |()| reread(all, id.clone())))
     };
     view! {
         <div class="trust-list" aria-live="polite">
-            <For each=move || waiting.get() key=card_key children=card/>
+            {keyed(move || waiting.get(), as_shown, card)}
         </div>
         {move || if none.get() {
             let action = Session::get().may(Action::ManageHosts).then(|| link_button(Look::Primary, routes::ADD_HOSTS, "Add hosts"));

@@ -57,7 +57,7 @@ fn operation(detail: OperationDetail, refetch: Callback<()>) -> AnyView {
     view! {
         <Title text=title/>
         <header class="page-head">
-            <h1>{title}</h1>
+            <h1>{move || title()}</h1>
             <div class="page-actions"><Runbook run=run/></div>
         </header>
         {status(run)}
@@ -100,14 +100,14 @@ fn status(run: RwSignal<Run>) -> AnyView {
     };
     view! {
         <div class="run-status">
-            <div role="status" aria-live="polite">{words}</div>
+            <div role="status" aria-live="polite">{move || words()}</div>
             <progress
                 aria-label="Steps done"
                 max=move || done.get().1.to_string()
                 value=move || done.get().0.to_string()
             ></progress>
             <p class="muted">
-                {move || format!("{} of {} steps · ", done.get().0, done.get().1)}{took}" · started by "{actor}" "{time::ago(started)}
+                {move || format!("{} of {} steps · ", done.get().0, done.get().1)}{move || took()}" · started by "{actor}" "{time::ago(started)}
             </p>
         </div>
     }
@@ -151,7 +151,7 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
             _ => None,
         }
     };
-    view! { <div aria-live="polite">{view}</div> }.boxed()
+    view! { <div aria-live="polite">{move || view()}</div> }.boxed()
 }
 
 /// Words of a choice: (button, question, what it does).

@@ -59,8 +59,8 @@ fn row(operation: &OperationSummary) -> Row {
 }
 
 /// Unfinished ones first, then the newest.
-fn order(operations: &mut [OperationSummary]) {
-    operations.sort_by_key(|o| (!o.state.unfinished(), std::cmp::Reverse(o.started_at)));
+fn order(operations: &mut Vec<OperationSummary>) {
+    crate::order::sort_by_key(operations, |o| (!o.state.unfinished(), std::cmp::Reverse(o.started_at)));
 }
 
 /// Puts a newer row in; whether the list changed.

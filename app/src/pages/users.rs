@@ -211,7 +211,7 @@ fn CodeDialog(shown: RwSignal<Option<Shown>>) -> AnyView {
     view! {
         <Dialog open=open title="One-time link">
             <p>"Give this to the user; it is not shown again."</p>
-            {body}
+            {move || body()}
             <div class="form-actions">
                 <Button label="Done" look=Look::Primary on_press=Callback::new(move |()| {
                     shown.set(None);

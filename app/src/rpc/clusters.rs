@@ -30,16 +30,16 @@ pub(crate) async fn fleet() -> Result<Vec<ClusterView>, AppError> {
 /// One cluster with its newest events.
 #[server(prefix = "/rpc", endpoint = "cluster", protocol = Wire)]
 pub(crate) async fn cluster(id: ClusterId) -> Result<ClusterPage, AppError> {
-    let (console, permit) = permitted::<act::ViewClusters>().await?;
-    let view = console.cluster(&permit, &id).await?;
-    Ok(ClusterPage { view, events: console.cluster_events(&permit, &id, None, 50).await? })
+    let (console, permit) = permitted_in::<act::ViewClusters>(Scope::Cluster(id)).await?;
+    let view = console.cluster(&permit).await?;
+    Ok(ClusterPage { view, events: console.cluster_events(&permit, None, 50).await? })
 }
 
 /// Older events.
 #[server(prefix = "/rpc", endpoint = "cluster_events", protocol = Wire)]
 pub(crate) async fn cluster_events(id: ClusterId, before: Option<i64>) -> Result<Vec<ClusterEvent>, AppError> {
-    let (console, permit) = permitted::<act::ViewClusters>().await?;
-    Ok(console.cluster_events(&permit, &id, before, 50).await?)
+    let (console, permit) = permitted_in::<act::ViewClusters>(Scope::Cluster(id)).await?;
+    Ok(console.cluster_events(&permit, before, 50).await?)
 }
 
 /// Takes a cluster out of the console; its members go on.

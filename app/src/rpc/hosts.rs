@@ -43,12 +43,7 @@ pub(crate) async fn add_hosts(
     sudo_password: Option<SecretInput>,
 ) -> Result<Vec<HostSummary>, AppError> {
     let (console, permit) = permitted::<act::ManageHosts>().await?;
-    let added = console.add_hosts(&permit, hosts).await?;
-    for host in added.iter().filter(|h| h.elevation == Elevation::SudoPassword) {
-        let password = sudo_password.clone().map(SecretInput::into_secret);
-        console.set_sudo_password(&permit, &host.id, password).await?;
-    }
-    Ok(added)
+    Ok(console.add_hosts(&permit, hosts, sudo_password.map(SecretInput::into_secret)).await?)
 }
 
 /// Asks a host for its keys again.
@@ -77,10 +72,9 @@ pub(crate) async fn edit_host(
     sudo_password: Option<SecretInput>,
 ) -> Result<(), AppError> {
     let (console, permit) = permitted::<act::ManageHosts>().await?;
-    console.edit_host(&permit, &id, quorate_core::hosts::HostEdit { name, target, elevation }).await?;
-    if let Some(password) = sudo_password {
-        console.set_sudo_password(&permit, &id, Some(password.into_secret())).await?;
-    }
+    let sudo_password = sudo_password.map(SecretInput::into_secret);
+    let edit = quorate_core::hosts::HostEdit { name, target, elevation, sudo_password };
+    console.edit_host(&permit, &id, edit).await?;
     Ok(())
 }
 

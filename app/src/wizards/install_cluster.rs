@@ -4,6 +4,7 @@
 mod choose;
 mod draft;
 mod form;
+mod offer;
 
 use crate::{
     components::{load::load, plan_review::PlanReview},

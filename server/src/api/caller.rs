@@ -11,7 +11,7 @@ use axum::{
 use http::{HeaderMap, header, request::Parts};
 use quorate_core::{
     Console,
-    actor::Actor,
+    actor::{Actor, Via},
     permit::{Act, Permit},
 };
 use quorate_domain::{Problem, ProblemKind, Scope};
@@ -26,6 +26,16 @@ impl Caller {
     /// The permit for `A` on the whole console.
     pub async fn permit<A: Act>(&self, console: &Console) -> Result<Permit<A>, ApiProblem> {
         Ok(console.permit(&self.0, Scope::Global).await?)
+    }
+}
+
+impl Caller {
+    /// Which token asks, for what must not be shared with another one of the same name.
+    pub fn token(&self) -> String {
+        match &self.0.via {
+            Via::Token { id, .. } => id.to_string(),
+            _ => self.0.label(),
+        }
     }
 }
 

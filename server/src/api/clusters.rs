@@ -28,9 +28,9 @@ pub async fn list_clusters(
     Ok(Json(state.console.fleet(&permit).await?))
 }
 
-async fn view(state: &AppState, caller: &Caller, id: &ClusterId) -> Result<ClusterView, ApiProblem> {
-    let permit = caller.permit::<act::ViewClusters>(&state.console).await?;
-    Ok(state.console.cluster(&permit, id).await?)
+async fn view(state: &AppState, caller: &Caller, id: ClusterId) -> Result<ClusterView, ApiProblem> {
+    let permit = state.console.permit::<act::ViewClusters>(&caller.0, Scope::Cluster(id)).await?;
+    Ok(state.console.cluster(&permit).await?)
 }
 
 /// One cluster in full.
@@ -41,7 +41,7 @@ pub async fn get_cluster(
     caller: Caller,
     Id(id): Id<ClusterId>,
 ) -> Result<Json<ClusterView>, ApiProblem> {
-    Ok(Json(view(&state, &caller, &id).await?))
+    Ok(Json(view(&state, &caller, id).await?))
 }
 
 /// A cluster's health in brief, for monitoring.
@@ -67,7 +67,7 @@ pub async fn get_cluster_status(
     caller: Caller,
     Id(id): Id<ClusterId>,
 ) -> Result<Json<ClusterStatus>, ApiProblem> {
-    let view = view(&state, &caller, &id).await?;
+    let view = view(&state, &caller, id).await?;
     let health = view.health();
     let ClusterView { taken_at, leader, tolerance, alarms, .. } = view;
     Ok(Json(ClusterStatus { health, taken_at, leader, tolerance, alarms }))
@@ -81,7 +81,7 @@ pub async fn list_cluster_members(
     caller: Caller,
     Id(id): Id<ClusterId>,
 ) -> Result<Json<Vec<MemberView>>, ApiProblem> {
-    Ok(Json(view(&state, &caller, &id).await?.members))
+    Ok(Json(view(&state, &caller, id).await?.members))
 }
 
 /// Which events.
@@ -108,9 +108,9 @@ pub async fn list_cluster_events(
     Id(id): Id<ClusterId>,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Vec<ClusterEvent>>, ApiProblem> {
-    let permit = caller.permit::<act::ViewClusters>(&state.console).await?;
+    let permit = state.console.permit::<act::ViewClusters>(&caller.0, Scope::Cluster(id)).await?;
     let limit = query.limit.clamp(1, 200);
-    Ok(Json(state.console.cluster_events(&permit, &id, query.before, limit).await?))
+    Ok(Json(state.console.cluster_events(&permit, query.before, limit).await?))
 }
 
 /// Takes a cluster out of the console; its members go on.

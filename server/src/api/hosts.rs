@@ -72,7 +72,7 @@ pub async fn add_hosts(
     Body(request): Body<AddHosts>,
 ) -> Result<(StatusCode, Json<Vec<HostSummary>>), ApiProblem> {
     let permit = caller.permit::<act::ManageHosts>(&state.console).await?;
-    Ok((StatusCode::CREATED, Json(state.console.add_hosts(&permit, request.hosts).await?)))
+    Ok((StatusCode::CREATED, Json(state.console.add_hosts(&permit, request.hosts, None).await?)))
 }
 
 /// One host with its facts.
@@ -98,7 +98,10 @@ pub async fn edit_host(
 ) -> Result<Json<HostSummary>, ApiProblem> {
     let permit = caller.permit::<act::ManageHosts>(&state.console).await?;
     let EditHost { name, target, elevation } = request;
-    state.console.edit_host(&permit, &id, quorate_core::HostEdit { name, target, elevation }).await?;
+    state
+        .console
+        .edit_host(&permit, &id, quorate_core::HostEdit { name, target, elevation, sudo_password: None })
+        .await?;
     let permit = caller.permit::<act::ViewHosts>(&state.console).await?;
     Ok(Json(state.console.host(&permit, &id).await?))
 }

@@ -30,6 +30,15 @@ use utoipa::IntoParams;
 pub struct ListQuery {
     /// Those of one cluster only.
     pub cluster: Option<ClusterId>,
+    /// The id of the last operation of the page before.
+    pub before: Option<OperationId>,
+    /// How many; at most 200.
+    #[serde(default = "page")]
+    pub limit: u32,
+}
+
+fn page() -> u32 {
+    100
 }
 
 /// Operations, newest first.
@@ -41,7 +50,7 @@ pub async fn list_operations(
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Vec<OperationSummary>>, ApiProblem> {
     let permit = caller.permit::<act::ViewOperations>(&state.console).await?;
-    Ok(Json(state.console.operations(&permit, query.cluster).await?))
+    Ok(Json(state.console.operations(&permit, query.cluster, query.before, query.limit).await?))
 }
 
 /// Starts a reviewed plan. 409 with the plan as it is now when the facts moved since.
@@ -62,7 +71,7 @@ pub async fn start_operation(
     let key = key.to_str().map_err(|_| unreadable())?;
     let text = serde_json::to_vec(&request).map_err(|_| unreadable())?;
     let print = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let mut slot = state.idempotency.hold(&caller.0.label(), key, state.console.now()).await?;
+    let mut slot = state.idempotency.hold(&caller.token(), key, state.console.now()).await?;
     match &slot.answered {
         Some((known, operation)) if *known == print => Ok(accepted(operation)),
         Some(_) => Err(Problem::new(ProblemKind::Conflict, "This Idempotency-Key was used for another request").into()),

@@ -3,6 +3,9 @@
 
 use axum::{
     Json,
+    body::Body,
+    extract::Request,
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
@@ -10,6 +13,8 @@ use quorate_core::error::CoreError;
 use quorate_domain::{Problem, ProblemKind, plan::PlanView, problem::FieldError};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+const PROBLEM_JSON: &str = "application/problem+json";
 
 /// A problem on its way out.
 #[derive(Debug)]
@@ -63,6 +68,22 @@ impl IntoResponse for ApiProblem {
     }
 }
 
+/// What routing and layers refuse (wrong method, too large, too slow) comes as a problem, too.
+pub async fn complete(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let (kind, title) = match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => (ProblemKind::Invalid, "This path does not take this method"),
+        StatusCode::PAYLOAD_TOO_LARGE => (ProblemKind::Invalid, "The body is too large; 1 MiB is the most"),
+        StatusCode::GATEWAY_TIMEOUT => (ProblemKind::Unavailable, "The answer took too long"),
+        _ => return response,
+    };
+    let (mut parts, _) = response.into_parts();
+    let body = ProblemBody { status: parts.status.as_u16(), ..ProblemBody::new(Problem::new(kind, title), None) };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    Response::from_parts(parts, Body::from(serde_json::to_vec(&body).unwrap_or_default()))
+}
+
 /// The facts moved since the review: 409 with the plan as it is now.
 pub fn plan_changed(plan: Box<PlanView>) -> Response {
     let problem = Problem::new(ProblemKind::Conflict, "The facts moved since this plan was made")
@@ -75,7 +96,7 @@ fn answer(problem: Problem, plan: Option<Box<PlanView>>) -> Response {
     let (kind, seconds) = (problem.kind, problem.detail.parse::<u64>().ok());
     let mut response = (status, Json(ProblemBody::new(problem, plan))).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     match kind {
         ProblemKind::Unauthenticated => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"quorate\""));

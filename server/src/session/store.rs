@@ -55,6 +55,25 @@ pub fn login_in(data: &[u8]) -> Option<Login> {
     serde_json::from_value(data.remove(KEY)?).ok()
 }
 
+/// Writes that a session was used now.
+///
+/// # Errors
+/// The storage failed.
+pub async fn note_seen(console: &Console, id: &Id, login: Login) -> Result<()> {
+    let data = serde_json::to_value(login).map_err(|error| Error::Encode(error.to_string()))?;
+    let data = HashMap::from([(KEY.to_owned(), data)]);
+    let sessions = Sessions::new(console.clone());
+    sessions.save(&Record { id: *id, data, expiry_date: OffsetDateTime::UNIX_EPOCH }).await
+}
+
+/// Why the storage failed, if it did.
+pub fn out_of_reach(error: &tower_sessions::session::Error) -> Option<String> {
+    match error {
+        tower_sessions::session::Error::Store(Error::Backend(reason)) => Some(reason.clone()),
+        _ => None,
+    }
+}
+
 fn failed(error: &(dyn std::error::Error + 'static)) -> Error {
     Error::Backend(chain(error))
 }

@@ -3,7 +3,7 @@
 use super::{RunSignals, step_words, times};
 use crate::{
     clock::Clock,
-    components::{badge::badge, effects::effects_fold},
+    components::{badge::badge, effects::effects_fold, keyed::keyed},
     data::{Boxed, memo},
     format,
 };
@@ -64,7 +64,7 @@ fn progress(run: &RunSignals, index: usize) -> AnyView {
         let (tone, word) = step_words(state.get());
         badge(tone, word.to_owned())
     };
-    view! { <span class="step-state">{shown}</span> <span class="step-time">{took}</span> }.boxed()
+    view! { <span class="step-state">{move || shown()}</span> <span class="step-time">{move || took()}</span> }.boxed()
 }
 
 fn output_box(lines: RwSignal<Vec<OutputLine>>, run: RunSignals, index: usize) -> AnyView {
@@ -83,13 +83,13 @@ fn output_box(lines: RwSignal<Vec<OutputLine>>, run: RunSignals, index: usize) -
         <details class="output" class:output-empty=move || count.get() == 0 open=move || lively.get()>
             <summary>"Output"<span class="muted">{move || format::plural(count.get(), "line")}</span></summary>
             <div class="output-lines" role="log" tabindex="0" aria-label="Output">
-                <For each=move || lines.get() key=|line| line.seq children=output_line/>
+                {keyed(move || lines.get(), |line| line.seq.to_string(), output_line)}
             </div>
         </details>
     }
     .boxed()
 }
 
-fn output_line(line: OutputLine) -> AnyView {
-    view! { <p class="output-line"><span class="output-host">{line.host}</span><span>{line.text}</span></p> }.boxed()
+fn output_line(line: &OutputLine) -> AnyView {
+    view! { <p class="output-line"><span class="output-host">{line.host.clone()}</span><span>{line.text.clone()}</span></p> }.boxed()
 }

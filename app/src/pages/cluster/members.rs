@@ -92,6 +92,10 @@ fn state(member: &MemberView) -> Cell {
 
 fn unit(member: &MemberView) -> Cell {
     let Some(unit) = &member.unit else { return Cell::Empty };
+    // What systemd said before the member went silent is no news of it: never green.
+    if matches!(&member.reachability, Reachability::Unreachable { since, .. } if unit.taken_at <= *since) {
+        return Cell::Muted(format!("was {}", unit.active));
+    }
     let tone = match unit.active.as_str() {
         "active" => Tone::Ok,
         "activating" | "reloading" | "deactivating" => Tone::Busy,
@@ -122,6 +126,17 @@ mod tests {
         assert_eq!(text, "Unreachable since 22:13:20 UTC: no answer in 1 s");
         assert!(matches!(rows[2].cells[6], Cell::Number { value: 18_874_368, .. }), "db size of its last answer");
         assert_eq!(rows[2].cells[9], Cell::Empty, "no lag of a silent member");
+    }
+
+    #[test]
+    fn a_unit_that_was_seen_before_the_member_went_silent_is_not_green() {
+        let mut member = sample::view("demo", 3, 2).members.remove(2);
+        let Reachability::Unreachable { since, .. } = member.reachability.clone() else { panic!("a silent member") };
+        let active = |taken_at| Some(UnitState { active: "active".into(), enabled: true, taken_at });
+        member.unit = active(since);
+        assert_eq!(unit(&member), Cell::Muted("was active".into()));
+        member.unit = active(since.plus_millis(1));
+        assert_eq!(unit(&member), Cell::Badge { tone: Tone::Ok, text: "active".into() }, "asked since: etcd hangs");
     }
 
     #[test]

@@ -8,9 +8,10 @@ use crate::{
     components::{
         badge::{Tone, badge},
         icon::Icon,
+        keyed::keyed,
     },
     data::{Boxed, memo},
-    pages::hosts::host_state,
+    pages::hosts::{as_shown, host_state},
 };
 use leptos::prelude::*;
 use quorate_domain::{
@@ -39,9 +40,9 @@ pub(super) fn host_choice(form: Form) -> AnyView {
     view! {
         <fieldset class="choice-list">
             <legend class="sr-only">"Hosts to install on"</legend>
-            <For each=move || form.hosts.get() key=|host| format!("{host:?}") children=move |host| host_line(form, host)/>
+            {keyed(move || form.hosts.get(), as_shown, move |host| host_line(form, host))}
         </fieldset>
-        <p class="muted" role="status">{words}</p>
+        <p class="muted" role="status">{move || words()}</p>
         <div aria-live="polite">
             {move || advice.get().map(|text| view! { <p class="note tone-risk">{Icon::Risk.view()}<span>{text}</span></p> })}
         </div>
@@ -50,12 +51,12 @@ pub(super) fn host_choice(form: Form) -> AnyView {
     .boxed()
 }
 
-fn host_line(form: Form, host: HostSummary) -> AnyView {
+fn host_line(form: Form, host: &HostSummary) -> AnyView {
     let members = form.members;
-    let why = why_not(&host);
+    let why = why_not(host);
     let (tone, state) = match why {
         Some(why) => (Tone::Quiet, why.to_owned()),
-        None => host_state(&host),
+        None => host_state(host),
     };
     let id = StoredValue::new(host.id.clone());
     let chosen = memo(move || members.with(|m| id.with_value(|id| m.iter().any(|m| m.host == *id))));
@@ -135,7 +136,12 @@ pub(super) fn version_choice(form: Form) -> AnyView {
     let version = form.version;
     let error = form.task.field("version");
     let offered = move || OFFERED.iter().any(|v| version.with(|typed| *typed == v.to_string()));
-    let first = OFFERED.first().copied();
+    let offer = form.offer;
+    let known = move |v: Version| match (offer.lacks(v), offer.proposes(v)) {
+        (true, _) => "not at this source",
+        (_, true) => "proposed",
+        _ => "",
+    };
     let lines = OFFERED
         .into_iter()
         .map(|v| {
@@ -147,7 +153,7 @@ pub(super) fn version_choice(form: Form) -> AnyView {
                             prop:checked=move || version.with(|typed| *typed == this)
                             on:change=move |_| version.set(value.clone())/>
                         <span class="choice-name">{v.to_string()}</span>
-                        {(first == Some(v)).then(|| view! { <span class="muted">"proposed"</span> })}
+                        <span class="muted">{move || known(v)}</span>
                     </label>
                     {marks(v)}
                 </div>
@@ -171,7 +177,7 @@ pub(super) fn version_choice(form: Form) -> AnyView {
                 <input type="text" class="choice-other" aria-label="Another version" placeholder="3.5.30" autocomplete="off"
                     prop:value=move || if offered() { String::new() } else { version.get() }
                     on:input=move |event| version.set(event_target_value(&event))/>
-                {typed_marks}
+                {move || typed_marks()}
             </div>
         </fieldset>
         <p class="field-error" aria-live="polite">{move || error.get()}</p>

@@ -3,6 +3,7 @@
 use super::{
     choose::{host_choice, version_choice},
     draft::{Draft, DraftMember},
+    offer::Offer,
 };
 use crate::{
     components::{
@@ -28,6 +29,7 @@ pub(super) struct Form {
     pub(super) members: RwSignal<Vec<DraftMember>>,
     pub(super) name: RwSignal<String>,
     pub(super) version: RwSignal<String>,
+    pub(super) offer: Offer,
     source: RwSignal<String>,
     download_url: RwSignal<String>,
     data_dir: RwSignal<String>,
@@ -47,13 +49,15 @@ impl Form {
     /// An untouched form.
     pub(super) fn new(hosts: Vec<HostSummary>) -> Self {
         let d = Draft::new();
+        let (version, download_url) = (RwSignal::new(d.version), RwSignal::new(d.download_url));
         Self {
             hosts: live_hosts(hosts),
             members: RwSignal::new(d.members),
             name: RwSignal::new(d.name),
-            version: RwSignal::new(d.version),
+            version,
+            offer: Offer::follow(download_url, version),
             source: RwSignal::new(d.source),
-            download_url: RwSignal::new(d.download_url),
+            download_url,
             data_dir: RwSignal::new(d.data_dir),
             client_port: RwSignal::new(d.client_port),
             peer_port: RwSignal::new(d.peer_port),

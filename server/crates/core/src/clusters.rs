@@ -33,28 +33,28 @@ impl Console {
         Ok(self.runtime()?.live.views().iter().map(|view| (**view).clone()).collect())
     }
 
-    /// One cluster, as last seen.
+    /// The permit's cluster, as last seen.
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn cluster(&self, _permit: &Permit<act::ViewClusters>, id: &ClusterId) -> Result<ClusterView, CoreError> {
+    pub async fn cluster(&self, permit: &Permit<act::ViewClusters>) -> Result<ClusterView, CoreError> {
+        let id = permit.cluster()?;
         let view = self.runtime()?.live.view(id).ok_or_else(|| CoreError::not_found("cluster", id))?;
         Ok((*view).clone())
     }
 
-    /// What happened to a cluster, newest first.
+    /// What happened to the permit's cluster, newest first.
     ///
     /// # Errors
     /// `NotFound`.
     pub async fn cluster_events(
         &self,
         permit: &Permit<act::ViewClusters>,
-        id: &ClusterId,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<ClusterEvent>, CoreError> {
-        self.cluster(permit, id).await?;
-        Ok(self.0.store.cluster_events(id, before, limit.clamp(1, EVENTS_MAX)).await?)
+        let id = self.cluster(permit).await?.id;
+        Ok(self.0.store.cluster_events(&id, before, limit.clamp(1, EVENTS_MAX)).await?)
     }
 
     /// Takes the permit's cluster out of the console. Its members go on; nothing is done on hosts.

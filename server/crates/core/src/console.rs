@@ -86,6 +86,14 @@ impl Console {
         }
     }
 
+    /// Whether the console can work just now: its database can be written. Writes nothing.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn ready(&self) -> Result<(), CoreError> {
+        Ok(self.0.store.ready().await?)
+    }
+
     pub(crate) fn runtime(&self) -> Result<&Runtime, CoreError> {
         self.0.runtime.get().ok_or_else(|| CoreError::internal("this needs a running console"))
     }
@@ -103,11 +111,13 @@ impl Console {
         Ok(key)
     }
 
-    /// Sockets have paths of at most 108 bytes, so a deep data directory gets a short place of its own.
+    /// Sockets have paths of at most 108 bytes, and ssh's configuration quotes nothing: a deep data directory, or one
+    /// with blanks in its path, gets a short place of its own.
     fn runtime_dir(&self) -> PathBuf {
         const LONGEST: usize = 48;
         let inside = self.0.config.data_dir.join("run");
-        if inside.as_os_str().len() <= LONGEST {
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/._-".contains(b);
+        if inside.as_os_str().len() <= LONGEST && inside.as_os_str().as_encoded_bytes().iter().all(plain) {
             return inside;
         }
         use sha2::{Digest, Sha256};

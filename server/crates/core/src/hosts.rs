@@ -20,15 +20,15 @@ use quorate_domain::{
     preflight,
     problem::FieldError,
 };
-use quorate_store::{HostAddress, StoreError};
-use secrecy::SecretString;
+use quorate_store::{HostAddress, StoreError, Tx};
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashSet;
 
 /// How many hosts one request may add.
 const ADD_MAX: usize = 100;
 
 /// What can be changed about a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct HostEdit {
     /// New name.
     pub name: String,
@@ -36,6 +36,8 @@ pub struct HostEdit {
     pub target: String,
     /// How root is reached.
     pub elevation: Elevation,
+    /// A new sudo password; none leaves the one that is kept.
+    pub sudo_password: Option<SecretString>,
 }
 
 impl Console {
@@ -72,7 +74,8 @@ impl Console {
         Ok(self.runtime()?.key.describe())
     }
 
-    /// Registers hosts; all or none. Their keys are fetched in the background.
+    /// Registers hosts; all or none. `sudo_password` is kept for those that ask for one. Their keys are fetched in the
+    /// background.
     ///
     /// # Errors
     /// `Invalid` at `hosts.<n>.target` or `.name`, for each line that is wrong, doubled or registered already.
@@ -80,14 +83,20 @@ impl Console {
         &self,
         permit: &Permit<act::ManageHosts>,
         hosts: Vec<NewHost>,
+        sudo_password: Option<SecretString>,
     ) -> Result<Vec<HostSummary>, CoreError> {
+        check_password(sudo_password.as_ref())?;
         let now = self.0.clock.now();
-        let rows = self.new_rows(&hosts, now).await?;
+        let mut rows = self.new_rows(&hosts, now).await?;
         let mut tx = self.0.store.begin().await?;
-        for (i, row) in rows.iter().enumerate() {
+        for (i, row) in rows.iter_mut().enumerate() {
             tx.insert_host(row).await.map_err(|error| taken(error, &format!("hosts.{i}.")))?;
             let draft = AuditDraft::by(permit.actor(), "host.add", &row.name);
             draft.detail(&format!("{}@{}:{}", row.user, row.address, row.port)).write(&mut tx, now).await?;
+            if row.elevation == Elevation::SudoPassword && sudo_password.is_some() {
+                self.keep_password(permit, &mut tx, &row.id, &row.name, sudo_password.as_ref()).await?;
+                row.has_password = true;
+            }
         }
         tx.commit().await?;
         for row in &rows {
@@ -163,12 +172,17 @@ impl Console {
         id: &HostId,
         edit: HostEdit,
     ) -> Result<HostSummary, CoreError> {
+        check_password(edit.sudo_password.as_ref())?;
         check_name(&edit.name).map_err(|why| Problem::field("name", why))?;
         let target = SshTarget::parse(&edit.target).map_err(|why| Problem::field("target", why))?;
         let row = self.host_summary(id).await?;
         let moved = target.address != row.address || target.port != row.port;
         if let Some(by) = &row.operation {
             return Err(CoreError::conflict(format!("Operation {by} works on this host; edit it when that has ended")));
+        }
+        if moved && row.cluster.is_some() {
+            let title = format!("{} carries a member of a cluster, which is known by its address", row.name);
+            return Err(CoreError::conflict(title));
         }
         let now = self.0.clock.now();
         let (address, port) = (target.address, target.port);
@@ -181,6 +195,9 @@ impl Console {
             tx.set_host_facts(id, None).await?;
         }
         AuditDraft::by(permit.actor(), "host.edit", &changed.name).detail(&edit.target).write(&mut tx, now).await?;
+        if edit.sudo_password.is_some() {
+            self.keep_password(permit, &mut tx, id, &changed.name, edit.sudo_password.as_ref()).await?;
+        }
         tx.commit().await?;
         self.runtime()?.pool.forget(id).await;
         if moved {
@@ -192,23 +209,35 @@ impl Console {
     /// Keeps a sudo password sealed, or drops it.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`, or `Invalid` for an empty one.
     pub async fn set_sudo_password(
         &self,
         permit: &Permit<act::ManageHosts>,
         id: &HostId,
         password: Option<SecretString>,
     ) -> Result<HostSummary, CoreError> {
+        check_password(password.as_ref())?;
         let row = self.host_summary(id).await?;
-        let now = self.0.clock.now();
         let mut tx = self.0.store.begin().await?;
-        let sealed = password.as_ref().map(|p| (SecretId::from_random(self.random()), p));
-        tx.set_host_password(id, sealed, now).await?;
-        let detail = if password.is_some() { "set" } else { "dropped" };
-        AuditDraft::by(permit.actor(), "host.sudo_password", &row.name).detail(detail).write(&mut tx, now).await?;
+        self.keep_password(permit, &mut tx, id, &row.name, password.as_ref()).await?;
         tx.commit().await?;
         self.runtime()?.pool.forget(id).await;
         self.told(id).await
+    }
+
+    async fn keep_password(
+        &self,
+        permit: &Permit<act::ManageHosts>,
+        tx: &mut Tx,
+        id: &HostId,
+        name: &str,
+        password: Option<&SecretString>,
+    ) -> Result<(), CoreError> {
+        let now = self.0.clock.now();
+        let sealed = password.map(|p| (SecretId::from_random(self.random()), p));
+        tx.set_host_password(id, sealed, now).await?;
+        let detail = if password.is_some() { "set" } else { "dropped" };
+        AuditDraft::by(permit.actor(), "host.sudo_password", name).detail(detail).write(tx, now).await
     }
 
     /// Takes a host out of the console. The host itself is not touched.
@@ -240,6 +269,15 @@ impl Console {
     async fn told(&self, id: &HostId) -> Result<HostSummary, CoreError> {
         self.tell(LiveMessage::HostChanged { host: id.clone() });
         self.host_summary(id).await
+    }
+}
+
+fn check_password(password: Option<&SecretString>) -> Result<(), CoreError> {
+    match password {
+        Some(password) if password.expose_secret().is_empty() => {
+            Err(Problem::field("sudo_password", "An empty password cannot be kept").into())
+        }
+        _ => Ok(()),
     }
 }
 

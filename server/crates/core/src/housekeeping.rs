@@ -4,7 +4,7 @@
 use crate::{console::Console, error::chain};
 use futures::future::join_all;
 use quorate_domain::{ClusterId, HostId, cluster::UnitState};
-use quorate_remote::Command;
+use quorate_remote::{Command, RemoteError};
 use std::time::Duration;
 
 /// How often the units of all members are asked for.
@@ -65,7 +65,15 @@ impl Console {
     /// The state of etcd's unit on a host; none when the host does not answer (its member's row says so already).
     async fn unit_state(&self, host: &HostId) -> Option<UnitState> {
         let target = self.target(host).await.ok()?;
-        let connection = self.runtime().ok()?.pool.host(&target).await.ok()?;
+        let connection = match self.runtime().ok()?.pool.host(&target).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                if matches!(error, RemoteError::HostKeyChanged { .. }) {
+                    self.look_again(host);
+                }
+                return None;
+            }
+        };
         let show = Command::new(["systemctl", "show", "etcd.service", "--property=ActiveState,UnitFileState"]);
         let output = connection.run(show.deadline(UNIT_DEADLINE)).await.ok()?;
         Some(parse(&output.text(), self.0.clock.now()))

@@ -11,6 +11,7 @@ use quorate_domain::{
 };
 use quorate_operations::{EngineEvents, Inventory, effect::NewCluster};
 use quorate_remote::Target;
+use quorate_store::StoreError;
 use std::path::PathBuf;
 
 /// The engine's view of the console.
@@ -55,12 +56,16 @@ impl Inventory for ConsoleInventory {
         self.0.target(host).await
     }
 
-    async fn host(&self, host: &HostId) -> Result<Option<HostSummary>, String> {
-        self.0.0.store.host(host).await.map_err(words)
+    async fn host(&self, host: &HostId) -> Result<Option<HostSummary>, StoreError> {
+        self.0.0.store.host(host).await
     }
 
-    async fn cluster_named(&self, name: &str) -> Result<bool, String> {
-        Ok(self.0.0.store.cluster_by_name(name).await.map_err(words)?.is_some())
+    async fn cluster_named(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.0.0.store.cluster_by_name(name).await?.is_some())
+    }
+
+    fn key_changed(&self, host: &HostId) {
+        self.0.look_again(host);
     }
 
     async fn register_cluster(&self, id: &ClusterId, new: &NewCluster) -> Result<(), String> {

@@ -16,6 +16,7 @@ mod inventory;
 pub mod live;
 pub mod operations;
 pub mod permit;
+mod releases;
 pub mod sessions;
 pub mod setup;
 pub mod tokens;

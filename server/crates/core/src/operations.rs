@@ -17,7 +17,7 @@ use quorate_operations::{OperationError, Plan, PlanError, kinds, render};
 use quorate_store::{OperationRow, StoreError};
 
 /// How many operations a list has at most.
-const LIST_MAX: u32 = 200;
+pub const LIST_MAX: u32 = 200;
 /// How many lines of output a page starts with; the rest is asked for by sequence.
 const OUTPUT_MAX: u32 = 5000;
 
@@ -114,16 +114,23 @@ impl Console {
         Ok(unfinished.into_iter().find(|o| o.cluster_name.eq_ignore_ascii_case(&plan.cluster_name)).map(|o| o.id))
     }
 
-    /// Operations, newest first; of one cluster or of all.
+    /// Operations, newest first; of one cluster or of all. `before` is the last one of the page before.
     ///
     /// # Errors
-    /// The storage failed.
+    /// `NotFound` for a `before` that is none, or the storage failed.
     pub async fn operations(
         &self,
         _permit: &Permit<act::ViewOperations>,
         cluster: Option<ClusterId>,
+        before: Option<OperationId>,
+        limit: u32,
     ) -> Result<Vec<OperationSummary>, CoreError> {
-        Ok(self.0.store.operation_summaries(LIST_MAX, None, cluster.as_ref()).await?)
+        let before = match before {
+            Some(id) => Some(self.operation_row(&id).await?.seq),
+            None => None,
+        };
+        let limit = limit.clamp(1, LIST_MAX);
+        Ok(self.0.store.operation_summaries(limit, before, cluster.as_ref()).await?)
     }
 
     /// One operation in full; the choices are those open to the permit's holder.

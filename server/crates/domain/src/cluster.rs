@@ -59,7 +59,7 @@ pub enum MemberRole {
 /// Whether a member answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case", tag = "state")]
+#[serde(rename_all = "snake_case", tag = "state", from = "FlatReachability")]
 pub enum Reachability {
     /// It answered the last tick.
     Answering,
@@ -70,6 +70,33 @@ pub enum Reachability {
         /// The reason in words.
         reason: String,
     },
+}
+
+/// As it is read: flat, because serde's own reader of tagged enums buffers its input and is compiled anew for each type
+/// inside (8 KiB of the browser's wasm apiece).
+#[derive(Deserialize)]
+struct FlatReachability {
+    state: ReachabilityState,
+    #[serde(default)]
+    since: Timestamp,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReachabilityState {
+    Answering,
+    Unreachable,
+}
+
+impl From<FlatReachability> for Reachability {
+    fn from(flat: FlatReachability) -> Self {
+        match flat.state {
+            ReachabilityState::Answering => Self::Answering,
+            ReachabilityState::Unreachable => Self::Unreachable { since: flat.since, reason: flat.reason },
+        }
+    }
 }
 
 /// What a member said at its last answer.

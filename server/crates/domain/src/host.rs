@@ -38,7 +38,7 @@ pub struct HostKey {
 /// Whether a host may be connected to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case", tag = "state")]
+#[serde(rename_all = "snake_case", tag = "state", from = "FlatTrust")]
 pub enum Trust {
     /// Keys were fetched and wait for a person; empty while the host has not been reached.
     Waiting {
@@ -59,10 +59,41 @@ pub enum Trust {
     },
 }
 
+/// As it is read: flat, because serde's own reader of tagged enums buffers its input and is compiled anew for each type
+/// inside (8 KiB of the browser's wasm apiece).
+#[derive(Deserialize)]
+struct FlatTrust {
+    state: TrustState,
+    #[serde(default)]
+    keys: Vec<HostKey>,
+    #[serde(default)]
+    pinned: Vec<HostKey>,
+    #[serde(default)]
+    offered: Vec<HostKey>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TrustState {
+    Waiting,
+    Trusted,
+    Changed,
+}
+
+impl From<FlatTrust> for Trust {
+    fn from(flat: FlatTrust) -> Self {
+        match flat.state {
+            TrustState::Waiting => Self::Waiting { offered: flat.offered },
+            TrustState::Trusted => Self::Trusted { keys: flat.keys },
+            TrustState::Changed => Self::Changed { pinned: flat.pinned, offered: flat.offered },
+        }
+    }
+}
+
 /// What the last contact with a host came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case", tag = "state")]
+#[serde(rename_all = "snake_case", tag = "state", from = "FlatContact")]
 pub enum Contact {
     /// Not tried since it was added.
     Never,
@@ -78,6 +109,34 @@ pub enum Contact {
         /// Why, and what to do, in words.
         reason: String,
     },
+}
+
+/// As it is read; see `FlatTrust`.
+#[derive(Deserialize)]
+struct FlatContact {
+    state: ContactState,
+    #[serde(default)]
+    at: Timestamp,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ContactState {
+    Never,
+    Ok,
+    Failed,
+}
+
+impl From<FlatContact> for Contact {
+    fn from(flat: FlatContact) -> Self {
+        match flat.state {
+            ContactState::Never => Self::Never,
+            ContactState::Ok => Self::Ok { at: flat.at },
+            ContactState::Failed => Self::Failed { at: flat.at, reason: flat.reason },
+        }
+    }
 }
 
 /// A registered host.

@@ -46,7 +46,7 @@ pub struct Check {
 /// One thing a step does, as a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case", tag = "effect")]
+#[serde(rename_all = "snake_case", tag = "effect", from = "FlatEffect")]
 pub enum EffectView {
     /// A command on a host, as root.
     Run {
@@ -85,6 +85,58 @@ pub enum EffectView {
         /// In words.
         what: String,
     },
+}
+
+/// As it is read: flat, because serde's own reader of tagged enums buffers its input and is compiled anew for each type
+/// inside (8 KiB of the browser's wasm apiece).
+#[derive(Deserialize)]
+struct FlatEffect {
+    effect: EffectKind,
+    #[serde(default)]
+    host: String,
+    #[serde(default)]
+    command: String,
+    #[serde(default)]
+    unless: String,
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    ownership: String,
+    #[serde(default)]
+    diff: Vec<DiffLine>,
+    #[serde(default)]
+    call: String,
+    #[serde(default)]
+    condition: String,
+    #[serde(default)]
+    deadline_seconds: u32,
+    #[serde(default)]
+    what: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum EffectKind {
+    Run,
+    PutFile,
+    Etcd,
+    Wait,
+    Record,
+}
+
+impl From<FlatEffect> for EffectView {
+    fn from(flat: FlatEffect) -> Self {
+        let FlatEffect {
+            host, command, unless, path, ownership, diff, call, condition, deadline_seconds, what, ..
+        } = flat;
+        match flat.effect {
+            EffectKind::Run => Self::Run { host, command, unless },
+            EffectKind::PutFile => Self::PutFile { host, path, ownership, diff },
+            EffectKind::Etcd => Self::Etcd { call },
+            EffectKind::Wait => Self::Wait { condition, deadline_seconds },
+            EffectKind::Record => Self::Record { what },
+        }
+    }
 }
 
 /// One line of a file difference.

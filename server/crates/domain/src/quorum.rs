@@ -1,5 +1,9 @@
 //! Quorum arithmetic and the verdict in words. Invariant: pure, and the only place that counts votes; health is an
-//! argument ("as observed now"), never looked up here. Rules for steps that change membership join here later.
+//! argument ("as observed now"), never looked up here. Rules for steps that change membership are in `change`.
+
+mod change;
+
+pub use change::{Change, Roster, Ruling, Standing};
 
 use serde::{Deserialize, Serialize};
 

@@ -36,6 +36,16 @@ impl Version {
         self.major == 3 && self.minor >= 5
     }
 
+    /// Whether it adds a member only while all voters are connected (fixed in 3.5.30 and 3.6.11; CHANGELOG-3.5).
+    pub fn adds_need_all_voters(self) -> bool {
+        self < Self::new(3, 5, 30) || (self >= Self::new(3, 6, 0) && self < Self::new(3, 6, 11))
+    }
+
+    /// Whether a learner's peer URL may be updated: before 3.5.31 and 3.6.12 that silently makes it a voter.
+    pub fn updates_learners_safely(self) -> bool {
+        (self >= Self::new(3, 5, 31) && self < Self::new(3, 6, 0)) || self >= Self::new(3, 6, 12)
+    }
+
     /// `--snapshot-count` when nothing is configured: 100 000 in 3.5, 10 000 from 3.6 (etcd's CHANGELOG-3.6).
     pub fn default_snapshot_count(self) -> u64 {
         if self >= Self::new(3, 6, 0) { 10_000 } else { 100_000 }
@@ -191,6 +201,30 @@ const MARKS: [(Version, Version, Mark); 7] = [
 pub const OFFERED: [Version; 4] =
     [Version::new(3, 5, 33), Version::new(3, 5, 30), Version::new(3, 5, 16), Version::new(3, 6, 14)];
 
+/// One of them, as a source has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Offer {
+    /// The version.
+    pub version: Version,
+    /// Whether the source holds it, as far as the console can see.
+    pub held: bool,
+    /// What stands against it, a sentence each.
+    pub marks: Vec<String>,
+}
+
+impl Offer {
+    /// The offer of `version`.
+    pub fn new(version: Version, held: bool) -> Self {
+        Self { version, held, marks: version.marks().iter().map(|mark| mark.text.to_owned()).collect() }
+    }
+}
+
+/// What to propose of what a source holds: the newest 3.5 (design §6); none when it holds none of the offered ones.
+pub fn proposed(held: &[Version]) -> Option<Version> {
+    held.iter().copied().filter(|v| (v.major, v.minor) == (3, 5)).max()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +237,15 @@ mod tests {
         for bad in ["3.5", "3.5.16.1", "3.5.x", "", "3.05.1", "-3.5.1", "3.5.16-rc1"] {
             assert!(bad.parse::<Version>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_newest_3_5_that_a_source_holds_is_proposed() {
+        let (guide, newest) = (Version::new(3, 5, 16), Version::new(3, 5, 33));
+        assert_eq!(proposed(&OFFERED), Some(newest));
+        assert_eq!(proposed(&[Version::new(3, 6, 14), guide]), Some(guide));
+        assert_eq!(proposed(&[Version::new(3, 6, 14)]), None);
+        assert!(!Offer::new(guide, true).marks.is_empty());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use quorate_domain::{
     operation::{LogEntry, OutputLine, Progress},
 };
 use quorate_remote::Target;
+use quorate_store::StoreError;
 
 /// Hosts and clusters as the console knows them.
 #[async_trait]
@@ -20,10 +21,19 @@ pub trait Inventory: Send + Sync {
     async fn target(&self, host: &HostId) -> Result<Target, String>;
 
     /// A host's row.
-    async fn host(&self, host: &HostId) -> Result<Option<HostSummary>, String>;
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn host(&self, host: &HostId) -> Result<Option<HostSummary>, StoreError>;
 
     /// Whether a cluster of this name is under management (case-insensitive).
-    async fn cluster_named(&self, name: &str) -> Result<bool, String>;
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn cluster_named(&self, name: &str) -> Result<bool, StoreError>;
+
+    /// A host offered another key than the pinned one: a person has to decide before anything is sent to it again.
+    fn key_changed(&self, host: &HostId);
 
     /// Takes a cluster under management; a second call for the same id changes nothing.
     ///

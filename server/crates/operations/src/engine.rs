@@ -154,6 +154,9 @@ impl Engine {
             Choice::HandOver => (step, LogKind::HandedOver),
         };
         let (entry, progress) = tx.append_log(&row.id, index(step), kind, who, self.now()).await?;
+        if !progress.state.unfinished() {
+            self.audit_rest(tx, &row.id, &progress, "").await?;
+        }
         self.0.events.moved(&row.id, Some(&entry), &progress);
         Ok(progress)
     }

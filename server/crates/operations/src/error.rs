@@ -26,17 +26,17 @@ pub enum PlanError {
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
     /// A command ended with an unexpected status.
-    #[error("{command} ended with status {status}: {stderr}")]
+    #[error("{stderr} (`{command}` ended with status {status})")]
     Command {
         /// The command line, as shown in the plan.
         command: String,
         /// Its status.
         status: i32,
-        /// The last lines it printed.
+        /// Why, in the operator's words where they are known, and the last lines it printed.
         stderr: String,
     },
     /// The host could not be worked on.
-    #[error("{host}: {source}")]
+    #[error("{source}")]
     Host {
         /// Name.
         host: String,

@@ -10,13 +10,14 @@ use crate::{
 };
 use quorate_domain::{ClusterId, HostId, OperationId, cluster::Reach};
 use quorate_etcd::{MemberClient, MemberEndpoint, Via};
-use quorate_remote::{Command, Host, JobSpec, JobState, PushTo, PutFile, releases};
+use quorate_remote::{Command, Host, JobSpec, JobState, PushTo, PutFile, RemoteError, releases};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
 mod etcd_calls;
+mod failure;
 
 /// Takes lines of output as they come.
 pub type OutputSink = Arc<dyn Fn(&str, String) + Send + Sync>;
@@ -200,7 +201,12 @@ impl Executor {
         let target = self.planner.inventory.target(id).await;
         let target = target.map_err(|why| OperationError::Inventory { host: name.to_owned(), why })?;
         let host = self.planner.hosts.host(&target).await;
-        host.map_err(|source| OperationError::Host { host: name.to_owned(), source })
+        host.map_err(|source| {
+            if matches!(source, RemoteError::HostKeyChanged { .. }) {
+                self.planner.inventory.key_changed(id);
+            }
+            OperationError::Host { host: name.to_owned(), source }
+        })
     }
 
     async fn command(&self, place: &Place, run: &Run) -> Result<(), OperationError> {
@@ -212,10 +218,12 @@ impl Executor {
             command = command.stdin(text.clone().into_bytes());
         }
         let output = host.run(command).await.map_err(|source| OperationError::Host { host: name, source })?;
-        for line in text_lines(&output.stdout).chain(text_lines(&output.stderr)) {
-            self.say(place, line);
+        let text = |bytes: &[u8]| host.redact(String::from_utf8_lossy(bytes).into_owned());
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        for line in stdout.lines().chain(stderr.lines()) {
+            self.say(place, line.to_owned());
         }
-        accept(run, shown, output.status, &output.stderr)
+        accept(run, shown, output.status, &stderr)
     }
 
     /// A job is known by its unit's name and result file, so a second call after a crash finds the first one's work.
@@ -245,8 +253,9 @@ impl Executor {
         }
         let JobState::Exited(end) = state else { return Err(OperationError::JobLost { host: name }) };
         printed.extend_from_slice(&end.output);
-        for line in text_lines(&printed) {
-            self.say(place, line);
+        let printed = host.redact(String::from_utf8_lossy(&printed).into_owned());
+        for line in printed.lines() {
+            self.say(place, line.to_owned());
         }
         host.clear_job(&unit).await.map_err(wrap)?;
         accept(run, shown, end.rc, &printed)
@@ -330,17 +339,17 @@ fn seconds(n: u32) -> Duration {
     Duration::from_secs(n.into())
 }
 
-fn text_lines(bytes: &[u8]) -> impl Iterator<Item = String> {
-    String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect::<Vec<_>>().into_iter()
-}
-
-fn accept(run: &Run, command: String, status: i32, stderr: &[u8]) -> Result<(), OperationError> {
+fn accept(run: &Run, command: String, status: i32, printed: &str) -> Result<(), OperationError> {
     if status == 0 || run.also_ok.contains(&status) {
         return Ok(());
     }
-    let lines: Vec<String> = text_lines(stderr).collect();
+    let lines: Vec<&str> = printed.lines().collect();
     let tail = lines[lines.len().saturating_sub(5)..].join(" / ");
-    let stderr = if tail.is_empty() { "it printed nothing".to_owned() } else { tail };
+    let printed = if tail.is_empty() { "it printed nothing".to_owned() } else { tail };
+    let stderr = match failure::why(&run.argv, status, &printed) {
+        Some(why) => format!("{why}. {printed}"),
+        None => printed,
+    };
     Err(OperationError::Command { command, status, stderr })
 }
 
@@ -358,8 +367,8 @@ mod tests {
     #[test]
     fn an_unexpected_status_carries_the_last_lines() {
         let run = Run::new(["x"]).also_ok(5);
-        assert!(accept(&run, "x".into(), 5, b"").is_ok());
-        let error = accept(&run, "x".into(), 1, b"a\nb").expect_err("fails").to_string();
+        assert!(accept(&run, "x".into(), 5, "").is_ok());
+        let error = accept(&run, "x".into(), 1, "a\nb").expect_err("fails").to_string();
         assert!(error.contains("status 1") && error.contains("a / b"), "{error}");
     }
 }

@@ -149,7 +149,8 @@ pub(crate) fn wrap(
         // -k: a cached right would leave the password unread, and the command would get it as its input.
         (true, Elevation::SudoPassword) => vec!["sudo", "-k", "-S", "-p", "", "--"],
     };
-    wrapped.extend(["timeout", "-k", "2", &limit]);
+    // What programs say is read here, so they say it in one language whatever sshd lets through.
+    wrapped.extend(["env", "LC_ALL=C", "timeout", "-k", "2", &limit]);
     match input {
         Input::Channel => {}
         Input::Password => wrapped.extend(["/bin/sh", "-c", "exec \"$@\" </dev/null", "quorate"]),
@@ -168,22 +169,25 @@ mod tests {
 
     #[test]
     fn elevation_and_limit_stand_before_the_command() {
-        assert_eq!(wrapped(false, Elevation::SudoPassword, Input::Channel), "timeout -k 2 1.500 id -u");
-        assert_eq!(wrapped(true, Elevation::Root, Input::Channel), "timeout -k 2 1.500 id -u");
-        assert_eq!(wrapped(true, Elevation::Sudo, Input::Channel), "sudo -n -- timeout -k 2 1.500 id -u");
+        assert_eq!(wrapped(false, Elevation::SudoPassword, Input::Channel), "env LC_ALL=C timeout -k 2 1.500 id -u");
+        assert_eq!(wrapped(true, Elevation::Root, Input::Channel), "env LC_ALL=C timeout -k 2 1.500 id -u");
+        assert_eq!(wrapped(true, Elevation::Sudo, Input::Channel), "sudo -n -- env LC_ALL=C timeout -k 2 1.500 id -u");
     }
 
     #[test]
     fn there_is_always_a_limit_and_input_is_not_printed() {
         let none = wrap(&["id".into()], false, Elevation::Root, Duration::ZERO, &Input::Channel);
-        assert_eq!(none.join(" "), "timeout -k 2 0.001 id");
+        assert_eq!(none.join(" "), "env LC_ALL=C timeout -k 2 0.001 id");
         assert!(!format!("{:?}", Command::new(["cat"]).stdin("secret")).contains("secret"));
     }
 
     #[test]
     fn a_password_never_shares_the_channel_with_content() {
         let none = wrapped(true, Elevation::SudoPassword, Input::Password);
-        assert_eq!(none, "sudo -k -S -p  -- timeout -k 2 1.500 /bin/sh -c exec \"$@\" </dev/null quorate id -u");
+        assert_eq!(
+            none,
+            "sudo -k -S -p  -- env LC_ALL=C timeout -k 2 1.500 /bin/sh -c exec \"$@\" </dev/null quorate id -u"
+        );
         let file = wrapped(true, Elevation::SudoPassword, Input::PasswordThenFile("/var/tmp/q/data".into()));
         assert!(file.ends_with("exec \"$@\" <\"$0\" /var/tmp/q/data id -u"), "{file}");
     }

@@ -56,6 +56,14 @@ impl Host {
         &self.target.name
     }
 
+    /// `text` without the host's sudo password, for whatever is shown or kept of what a command printed.
+    pub fn redact(&self, text: String) -> String {
+        match &self.target.sudo_password {
+            Some(secret) if text.contains(secret.expose_secret()) => text.replace(secret.expose_secret(), "•••"),
+            _ => text,
+        }
+    }
+
     /// Opens the connection unless it is open.
     pub(crate) async fn connect(&self) -> Result<(), RemoteError> {
         self.connection().await.map(|_| ())

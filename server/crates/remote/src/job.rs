@@ -67,10 +67,12 @@ if [ -e "$dir" ]; then echo already; exit 0; fi
 trap '[ -n "${kept-}" ] || rm -rf -- "$dir"' EXIT
 mkdir -- "$dir"
 printf '%s\0' "$@" >"$dir/args"
+# Made now and written over in place later: a disk that the job fills up must not cost its result.
+echo 255 >"$dir/rc.tmp"
 cat >"$dir/run" <<'END'
 exec >"$1/out" 2>&1 </dev/null
 cd /
-xargs -0 -x -a "$1/args" -- /bin/sh -c '"$@"; echo $? >"$0/rc.tmp"' "$1" timeout -k 10 "$2"
+xargs -0 -x -a "$1/args" -- /bin/sh -c '"$@"; printf "%03d\n" $? 1<>"$0/rc.tmp"' "$1" timeout -k 10 "$2"
 sync -- "$1/rc.tmp" && mv -- "$1/rc.tmp" "$1/rc"
 END
 sync -- "$dir/args"
@@ -241,6 +243,8 @@ fn check_unit(unit: &str) -> Result<(), RemoteError> {
 fn parse_state(line: &str, output: Vec<u8>) -> Option<JobState> {
     match line.trim().split_once(' ') {
         None => match line.trim() {
+            // A result file without a result: whatever wrote it did not get to its end.
+            "exited" => Some(JobState::Lost),
             "absent" => Some(JobState::Absent),
             "running" => Some(JobState::Running),
             "lost" => Some(JobState::Lost),
@@ -263,7 +267,9 @@ mod tests {
         assert_eq!(parse_state("lost", vec![]), Some(JobState::Lost));
         let end = JobEnd { rc: 124, output: b"x".to_vec() };
         assert_eq!(parse_state("exited 124", b"x".to_vec()), Some(JobState::Exited(end)));
-        for bad in ["", "exited", "exited x", "running late"] {
+        assert_eq!(parse_state("exited ", vec![]), Some(JobState::Lost), "an empty result is none");
+        assert_eq!(parse_state("exited 022", vec![]), Some(JobState::Exited(JobEnd { rc: 22, output: vec![] })));
+        for bad in ["", "exited x", "running late"] {
             assert_eq!(parse_state(bad, vec![]), None, "{bad}");
         }
     }

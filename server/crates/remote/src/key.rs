@@ -69,7 +69,8 @@ impl ConsoleKey {
     pub fn describe(&self) -> host::ConsoleKey {
         let public_key = self.public_line();
         let one_liner = format!(
-            "install -d -m 700 ~/.ssh && echo '{public_key}' >> ~/.ssh/authorized_keys && chmod 600 ~/.ssh/authorized_keys"
+            "install -d -m 700 ~/.ssh && touch ~/.ssh/authorized_keys && chmod 600 ~/.ssh/authorized_keys && \
+             (grep -qxF '{public_key}' ~/.ssh/authorized_keys || printf '\\n%s\\n' '{public_key}' >> ~/.ssh/authorized_keys)"
         );
         host::ConsoleKey { public_key, fingerprint: self.fingerprint(), one_liner }
     }

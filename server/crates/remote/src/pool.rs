@@ -15,7 +15,7 @@ use quorate_domain::HostId;
 use std::{
     collections::HashMap,
     fs,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -106,9 +106,15 @@ impl HostPool {
     }
 }
 
+/// Makes `directory` for this user alone. One that stood there already must be this user's own and no link: below /tmp
+/// anybody could have put it there.
 fn make_private(directory: &Path) -> Result<(), RemoteError> {
     let make = || {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let (found, own) = (fs::symlink_metadata(directory)?, fs::metadata("/proc/self")?);
+        if !found.is_dir() || found.uid() != own.uid() {
+            return Err(std::io::Error::other("it belongs to somebody else"));
+        }
         fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
     };
     make().map_err(RemoteError::local(format!("cannot make {}", directory.display())))

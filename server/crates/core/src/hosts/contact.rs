@@ -107,14 +107,19 @@ impl Console {
         draft.write(&mut tx, now).await?;
         tx.commit().await?;
         self.runtime()?.pool.forget(id).await;
+        self.look_again(id);
+        self.told(id).await
+    }
+
+    /// Looks at a host in the background: it was just trusted, or somebody met another key than the pinned one there.
+    pub(crate) fn look_again(&self, id: &HostId) {
         let (console, host) = (self.clone(), id.clone());
         tokio::spawn(async move {
             // What goes wrong is in the host's row; only a console that is going away has more to say.
             if let Err(error) = console.look_and_note(&host).await {
-                tracing::info!(%host, error = crate::error::chain(&error), "a host that was just trusted was not looked at");
+                tracing::info!(%host, error = crate::error::chain(&error), "a host was not looked at");
             }
         });
-        self.told(id).await
     }
 
     /// Gathers a host's facts anew, and measures its data disk unless etcd runs there.
@@ -163,7 +168,14 @@ impl Console {
         // The probe goes on without root; asking for root alone tells why it is not to be had.
         host.run(Command::new(["true"]).root()).await?;
         let mut facts = facts::gather(&host, USUAL_DATA_DIR, &USUAL_PORTS, self.0.clock.now()).await?;
-        facts.disk = disk::measure(&host, USUAL_DATA_DIR).await?;
+        // A disk that takes no write (full, read-only) is no reason to lose everything else that the host said.
+        facts.disk = match disk::measure(&host, USUAL_DATA_DIR).await {
+            Ok(disk) => disk,
+            Err(error) => {
+                tracing::info!(host = %id, %error, "the data disk was not measured");
+                None
+            }
+        };
         Ok(facts)
     }
 }

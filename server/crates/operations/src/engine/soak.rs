@@ -88,9 +88,14 @@ impl Engine {
             action: format!("operation.{}", progress.state.as_str()),
             object: row.title.clone(),
             outcome: if progress.state == OperationState::Stuck { AuditOutcome::Failed } else { AuditOutcome::Ok },
-            detail: if detail.is_empty() { id.to_string() } else { format!("{id}: {detail}") },
+            detail: one_line(&if detail.is_empty() { id.to_string() } else { format!("{id}: {detail}") }),
         };
         tx.insert_audit(&audit).await?;
         Ok(())
     }
+}
+
+/// A row of the trail is one line, and a short one: the operation's own page has the whole reason.
+fn one_line(text: &str) -> String {
+    text.chars().take(400).map(|c| if c == '\n' { ';' } else { c }).filter(|c| !c.is_control()).collect()
 }

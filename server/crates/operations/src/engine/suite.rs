@@ -16,7 +16,7 @@ use quorate_domain::{
     operation::{Choice, LogEntry, LogKind, OperationState, OutputLine, Progress},
 };
 use quorate_remote::{ConsoleKey, HostPool, Target};
-use quorate_store::{MasterKey, Store};
+use quorate_store::{MasterKey, Store, StoreError};
 use std::{
     collections::BTreeSet,
     path::PathBuf,
@@ -95,12 +95,13 @@ impl Inventory for TestInventory {
     async fn target(&self, _host: &HostId) -> Result<Target, String> {
         Err("the suite reaches no host".into())
     }
-    async fn host(&self, _host: &HostId) -> Result<Option<HostSummary>, String> {
+    async fn host(&self, _host: &HostId) -> Result<Option<HostSummary>, StoreError> {
         Ok(None)
     }
-    async fn cluster_named(&self, _name: &str) -> Result<bool, String> {
+    async fn cluster_named(&self, _name: &str) -> Result<bool, StoreError> {
         Ok(false)
     }
+    fn key_changed(&self, _host: &HostId) {}
     async fn register_cluster(&self, _id: &ClusterId, _new: &NewCluster) -> Result<(), String> {
         Ok(())
     }

@@ -49,7 +49,7 @@ impl Kind for InstallCluster {
         let hosts = hosts_of(planner, &params).await?;
         let survey = survey::look(planner, &params, &hosts).await;
         let params = complete(planner, params, &hosts, &survey)?;
-        if planner.inventory.cluster_named(&params.name).await.map_err(PlanError::Shape)? {
+        if planner.inventory.cluster_named(&params.name).await? {
             return Err(PlanError::Invalid(vec![FieldError {
                 field: "name".into(),
                 message: format!("A cluster named {} is under management; choose another name", params.name),
@@ -94,7 +94,7 @@ async fn hosts_of(planner: &Planner, params: &InstallParams) -> Result<Vec<HostS
     }
     let mut hosts = Vec::new();
     for (i, member) in params.members.iter().enumerate() {
-        match planner.inventory.host(&member.host).await.map_err(PlanError::Shape)? {
+        match planner.inventory.host(&member.host).await? {
             Some(host) => hosts.push(host),
             None => {
                 let field = format!("members.{i}.host");

@@ -25,10 +25,15 @@ impl Ownership {
 pub fn keep(path: &str, token: &str) -> Part {
     let dir = undo_dir(token);
     let kept = kept_path(path, token);
+    // Whole or not at all: a copy that a full disk cut short must never count as what was there.
+    let part = format!("{kept}.part");
+    let once = |argv: &[&str]| Action::from(Run::new(argv.iter().copied())).unless(Condition::exists(&kept));
     Part {
         actions: vec![
             Run::new(["install", "-d", "-m", "0700", &dir]).into(),
-            Action::from(Run::new(["cp", "--archive", path, &kept])).unless(Condition::exists(&kept)),
+            once(&["cp", "--archive", "--remove-destination", path, &part]),
+            once(&["sync", &part]),
+            once(&["mv", "--no-target-directory", &part, &kept]),
         ],
         undo: vec![
             Action::from(Run::new(["cp", "--archive", "--remove-destination", &kept, path]))
@@ -87,7 +92,7 @@ mod tests {
         let new = put("/etc/etcd/etcd.conf", &who, "x", None, "tok");
         assert_eq!(new.undo, [Action::from(Run::new(["rm", "-f", "/etc/etcd/etcd.conf"]))]);
         let old = put("/etc/etcd/etcd.conf", &who, "x", Some("y"), "tok");
-        assert_eq!(old.actions.len(), 3, "kept before it is written");
+        assert_eq!(old.actions.len(), 5, "kept whole before it is written");
         assert!(format!("{:?}", old.undo).contains("etc%etcd%etcd.conf"));
     }
 
