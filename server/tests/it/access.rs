@@ -38,6 +38,7 @@ fn table() -> Vec<Row> {
         row("undo_operation", M::POST, "/operations/op-none/undo", R::Admin, None),
         row("cancel_operation", M::POST, "/operations/op-none/cancel", R::Operator, None),
         row("hand_over_operation", M::POST, "/operations/op-none/hand-over", R::Admin, None),
+        row("list_releases", M::GET, "/releases?download_url=http://127.0.0.1:9/", R::Admin, None),
         row("list_clusters", M::GET, "/clusters", R::Viewer, None),
         row("get_cluster", M::GET, "/clusters/c-none", R::Viewer, None),
         row("forget_cluster", M::DELETE, "/clusters/c-none", R::Admin, None),
@@ -84,7 +85,7 @@ fn the_table_is_complete() {
     }
     let generic = |path: &str| {
         let part = |part: &str| if part.ends_with("-none") { "{id}".to_owned() } else { part.to_owned() };
-        path.split('/').map(part).collect::<Vec<_>>().join("/")
+        path.split('?').next().unwrap_or(path).split('/').map(part).collect::<Vec<_>>().join("/")
     };
     let listed = table().iter().map(|row| format!("{} {} /api/v1{}", row.id, row.method, generic(row.path))).collect();
     assert_eq!(documented, listed);

@@ -1,6 +1,8 @@
 //! The binary: what it prints, and what it says when it cannot start.
 
 use crate::support::PASSWORD;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,
@@ -33,12 +35,18 @@ fn words(output: &Output) -> String {
 }
 
 /// A `serve` of its own; killed when dropped.
-struct Serve(Child);
+struct Serve {
+    process: Child,
+    address: String,
+}
 
 impl Serve {
     fn start(dir: &Path) -> Self {
-        let mut serve = Self(quorate(dir, &["serve", "--listen", "127.0.0.1:0"]).spawn().expect("serve"));
-        let log = BufReader::new(serve.0.stderr.take().expect("stderr"));
+        // Free a moment ago: with port 0 nobody would know where it listens.
+        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("port").to_string();
+        let process = quorate(dir, &["serve", "--listen", &address]).spawn().expect("serve");
+        let mut serve = Self { process, address };
+        let log = BufReader::new(serve.process.stderr.take().expect("stderr"));
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             for line in log.lines().map_while(Result::ok) {
@@ -56,14 +64,14 @@ impl Serve {
     }
 
     fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.0.id().to_string()]).status().expect("kill");
+        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().expect("kill");
         assert!(sent.success());
     }
 
     fn ends_within(&mut self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
-            if self.0.try_wait().expect("wait").is_some() {
+            if self.process.try_wait().expect("wait").is_some() {
                 return true;
             }
             std::thread::park_timeout(Duration::from_millis(20));
@@ -74,8 +82,8 @@ impl Serve {
 
 impl Drop for Serve {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -162,4 +170,53 @@ fn the_document_is_printed_without_a_data_directory() {
     let output = run(&dir.path().join("never-made"), &["openapi"]);
     assert!(output.status.success() && output.stdout.starts_with(b"{"));
     assert!(!dir.path().join("never-made").exists());
+}
+
+#[test]
+fn healthcheck_succeeds_while_the_console_is_ready() {
+    let dir = dir();
+    let mut serve = Serve::start(dir.path());
+    let address = serve.address.clone();
+    let check = ["healthcheck", "--listen", address.as_str()];
+    let ready = run(dir.path(), &check);
+    assert!(ready.status.success(), "{}", words(&ready));
+    serve.signal("-TERM");
+    assert!(serve.ends_within(Duration::from_secs(5)));
+    let gone = run(dir.path(), &check);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(words(&gone).contains("not ready") && words(&gone).contains(&address), "{}", words(&gone));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwd_changes_the_password_of_a_running_console_and_ends_the_sessions() {
+    const NEW: &str = "river glass mint oak";
+    let dir = dir();
+    let serve = Serve::start(dir.path());
+    let add = ["user", "add", "--name", "anna", "--role", "viewer", "--password-stdin"];
+    assert!(run_with(dir.path(), &add, PASSWORD).status.success());
+    let browser = reqwest::Client::builder().cookie_store(true).build().expect("client");
+    let rpc = async |name: &str, body: Value| {
+        let request = browser.post(format!("http://{}/rpc/{name}", serve.address)).header("accept", "application/json");
+        let request = match body {
+            Value::String(fields) => request.header("content-type", "application/x-www-form-urlencoded").body(fields),
+            body => request.json(&body),
+        };
+        request.send().await.expect("answer")
+    };
+    let log_in = async |password: &str| {
+        let fields = format!("name=anna&password={}", password.replace(' ', "+"));
+        rpc("login", fields.into()).await.status()
+    };
+    let who = async || rpc("session", json!({})).await.json::<Value>().await.expect("json");
+    assert_eq!(log_in(PASSWORD).await, StatusCode::OK);
+    assert_eq!(who().await["name"], "anna");
+
+    let missing = run_with(dir.path(), &["user", "passwd", "--name", "otto", "--password-stdin"], NEW);
+    assert!(!missing.status.success() && words(&missing).contains("otto"), "{}", words(&missing));
+    let changed = run_with(dir.path(), &["user", "passwd", "--name", "anna", "--password-stdin"], NEW);
+    assert!(changed.status.success(), "{}", words(&changed));
+
+    assert_eq!(who().await, Value::Null, "its sessions ended");
+    assert_eq!(log_in(PASSWORD).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(log_in(NEW).await, StatusCode::OK);
 }

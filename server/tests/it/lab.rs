@@ -1,10 +1,15 @@
 //! Tests on real hosts: the binary installs real clusters over real SSH. They need the lab (`make test` raises it) and
 //! fail without it.
 
+mod bad_downloads;
 mod bad_hosts;
 mod bad_installs;
+mod claims;
 mod crash;
+mod forget;
 mod install;
+mod mirror;
+mod read_only;
 mod secrets;
 mod soak;
 mod undo;

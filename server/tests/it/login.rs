@@ -2,16 +2,10 @@
 
 use crate::support::{App, PASSWORD};
 use quorate_core::{actor::Actor, permit::act};
-use quorate_domain::{Role, Scope, UserId};
+use quorate_domain::{Role, Scope};
 use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-
-async fn user_id(app: &App, name: &str) -> UserId {
-    let permit = app.console.permit::<act::ViewUsers>(&Actor::cli(), Scope::Global).await.expect("permit");
-    let users = app.console.users(&permit).await.expect("users");
-    users.into_iter().find(|user| user.name == name).expect(name).id
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_set_up_code_makes_one_admin_and_is_spent() {
@@ -60,7 +54,7 @@ async fn pages_lead_to_the_way_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_names_and_wrong_passwords_get_one_answer() {
     let app = App::with_users().await;
-    let disabled = user_id(&app, "viewer").await;
+    let disabled = app.user_id("viewer").await;
     let permit = app.console.permit::<act::ManageUsers>(&Actor::cli(), Scope::Global).await.expect("permit");
     app.console.set_disabled(&permit, &disabled, true).await.expect("disabled");
     let mut answers = Vec::new();
@@ -167,7 +161,7 @@ async fn sessions_end_with_the_password_the_role_and_the_account() {
     assert_eq!(app.browser().log_in("operator", PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
     let browser = app.browser();
     assert_eq!(browser.log_in("operator", "river glass mint oak").await.status(), StatusCode::OK);
-    let operator = user_id(&app, "operator").await;
+    let operator = app.user_id("operator").await;
     app.console.set_role(&permit, &operator, Role::Viewer).await.expect("role");
     assert!(browser.who().await.is_none(), "another role ends sessions");
     assert_eq!(browser.log_in("operator", "river glass mint oak").await.status(), StatusCode::OK);
@@ -180,7 +174,7 @@ async fn sessions_end_with_the_password_the_role_and_the_account() {
 async fn the_last_admin_cannot_be_taken_away() {
     let app = App::with_users().await;
     let permit = app.console.permit::<act::ManageUsers>(&Actor::cli(), Scope::Global).await.expect("permit");
-    let admin = user_id(&app, "admin").await;
+    let admin = app.user_id("admin").await;
     assert!(app.console.set_role(&permit, &admin, Role::Operator).await.is_err());
     assert!(app.console.set_disabled(&permit, &admin, true).await.is_err());
     app.add_user("second", Role::Admin).await;

@@ -3,11 +3,13 @@
 
 mod access;
 mod command_line;
+mod hosts;
 mod lab;
 mod login;
 mod openapi;
 mod requests;
 mod secrets;
+mod storage;
 mod streams;
 mod support;
 mod tokens;

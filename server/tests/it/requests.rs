@@ -2,7 +2,7 @@
 
 use crate::support::App;
 use quorate_domain::Role;
-use reqwest::{Client, Method, StatusCode, redirect::Policy};
+use reqwest::{Client, Method, Response, StatusCode, redirect::Policy};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_own_names_are_answered() {
@@ -138,4 +138,46 @@ async fn health_says_a_word_and_metrics_take_a_token_through_a_proxy() {
     assert_eq!(far().send().await.expect("metrics").status(), StatusCode::UNAUTHORIZED);
     let token = app.token(Role::Viewer, false).await;
     assert_eq!(far().bearer_auth(token).send().await.expect("metrics").status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assets_are_asked_for_again_each_time_and_sent_once_for_each_encoding() {
+    let app = App::start().await;
+    let get = async |path: &str, headers: &[(&str, &str)]| {
+        let request = headers.iter().fold(Client::new().get(app.url(path)), |r, (name, value)| r.header(*name, *value));
+        request.send().await.expect(path)
+    };
+    let header =
+        |response: &Response, name: &str| response.headers().get(name).map(|v| v.to_str().expect("text").to_owned());
+    // It comes from `public/`, so it is there as soon as the site was built (`make build`, `make test`).
+    let icon = "/favicon.svg";
+    let mut seen: Vec<String> = Vec::new();
+    for encoding in [None, Some("gzip"), Some("br")] {
+        let accept = encoding.unwrap_or("br;q=0, identity");
+        let response = get(icon, &[("accept-encoding", accept)]).await;
+        assert_eq!(response.status(), StatusCode::OK, "was the site built? {accept}");
+        assert_eq!(header(&response, "content-encoding").as_deref(), encoding);
+        assert_eq!(header(&response, "content-type").as_deref(), Some("image/svg+xml"));
+        assert_eq!(header(&response, "cache-control").as_deref(), Some("no-cache"));
+        assert_eq!(header(&response, "vary").as_deref(), Some("accept-encoding"));
+        let tag = header(&response, "etag").expect("a tag");
+        assert!(tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'), "{tag} is not a strong tag");
+        let body = response.bytes().await.expect("body");
+        assert_eq!(body.starts_with(b"<svg"), encoding.is_none(), "{accept}");
+
+        let known = get(icon, &[("accept-encoding", accept), ("if-none-match", &tag)]).await;
+        assert_eq!(known.status(), StatusCode::NOT_MODIFIED, "{accept}");
+        assert_eq!(header(&known, "etag").as_deref(), Some(tag.as_str()));
+        assert!(known.bytes().await.expect("body").is_empty());
+        // What a browser has in another encoding is another thing.
+        for other in &seen {
+            let answer = get(icon, &[("accept-encoding", accept), ("if-none-match", other)]).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{accept}");
+        }
+        seen.push(tag);
+    }
+    let twin = get("/favicon.svg.br", &[]).await;
+    assert_ne!(header(&twin, "content-type").as_deref(), Some("image/svg+xml"), "twins have no address of their own");
+    let posted = Client::new().post(app.url(icon)).send().await.expect("answer");
+    assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
 }

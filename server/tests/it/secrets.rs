@@ -2,12 +2,13 @@
 
 use crate::support::{App, PASSWORD};
 use quorate_domain::Role;
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::{
     io,
     sync::{Arc, Mutex},
 };
+use tokio::task::JoinHandle;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// All that is logged in this process, at the finest level.
@@ -37,6 +38,18 @@ fn holds(haystack: &[u8], needle: &str) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 
+/// Reads a stream beside the test until it ends.
+fn follow(mut stream: Response) -> JoinHandle<String> {
+    assert_eq!(stream.status(), StatusCode::OK);
+    tokio::spawn(async move {
+        let mut seen = Vec::new();
+        while let Ok(Some(chunk)) = stream.chunk().await {
+            seen.extend_from_slice(&chunk);
+        }
+        String::from_utf8_lossy(&seen).into_owned()
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_never_leak() {
     let logged = Logged::default();
@@ -55,6 +68,8 @@ async fn secrets_never_leak() {
     let session = admin.log_in("anna", PASSWORD).await;
     let cookie = session.headers()["set-cookie"].to_str().expect("text").to_owned();
     let cookie = cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("pair").1.to_owned();
+    let tab = admin.get("/events").header("accept", "text/event-stream").send().await.expect("events");
+    let tab = follow(tab);
     let hosts = json!({"hosts": [{"target": "root@127.0.0.1:9", "name": "h", "elevation": "sudo_password"}], "sudo_password": markers[1]});
     let added = admin.rpc("add_hosts", hosts).await;
     assert!(added.status().is_success(), "{}", added.text().await.expect("text"));
@@ -65,7 +80,16 @@ async fn secrets_never_leak() {
     // Everything that can be read, and bodies that cannot be.
     let client = Client::new();
     let mut answers = Vec::new();
-    for path in ["hosts", "users", "tokens", "audit?limit=200", "operations", "clusters", "ssh-key"] {
+    for path in [
+        "hosts",
+        "users",
+        "tokens",
+        "audit?limit=200",
+        "operations",
+        "operations/op-none/events",
+        "clusters",
+        "ssh-key",
+    ] {
         let read = client.get(app.url(&format!("/api/v1/{path}"))).bearer_auth(&token).send().await.expect(path);
         answers.push(read.text().await.expect(path));
     }
@@ -87,6 +111,10 @@ async fn secrets_never_leak() {
     admin.rpc("change_password", change).await;
     answers.push(app.browser().page("/login").await.text().await.expect("login"));
     markers.extend([token.as_str(), cookie.as_str()]);
+    app.stop.cancel();
+    let tab = tab.await.expect("the stream was read");
+    assert!(tab.contains("event: hello") && tab.contains("event: host_changed"), "the stream was caught: {tab}");
+    answers.push(tab);
 
     let logs = logged.0.lock().expect("lock").clone();
     assert!(!logs.is_empty(), "the log was caught");

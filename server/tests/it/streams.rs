@@ -1,7 +1,10 @@
 //! The event stream: who gets it, when it ends, and that it keeps nobody logged in and no process alive.
 
-use crate::support::{App, Browser, until};
+use crate::support::{App, Browser, PASSWORD, until};
+use quorate_core::{actor::Actor, permit::act};
+use quorate_domain::{Role, Scope};
 use reqwest::{Response, StatusCode};
+use serde_json::json;
 use std::time::Duration;
 
 /// Reads until `wanted` was seen; false when the stream ended before.
@@ -40,26 +43,57 @@ async fn a_stream_begins_with_hello_and_is_for_users() {
     assert!(reads(&mut open(&browser).await, "event: hello").await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_ends_with_the_session() {
-    let app = App::with_users().await;
-    let browser = app.logged_in("operator").await;
-    let mut stream = open(&browser).await;
-    assert!(reads(&mut stream, "event: hello").await);
-    browser.form("logout", &[]).await;
-    assert!(reads(&mut stream, "event: goodbye").await);
-    ends(stream).await;
+/// What ends a session, and with it its stream.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Logout,
+    NewPassword,
+    OtherRole,
+    Disabled,
+    /// A stream is no activity.
+    HalfAnHourWithoutARequest,
+    TwelveHours,
+}
+
+async fn bring_about(app: &App, end: End, name: &str, browser: &Browser<'_>) {
+    let permit = app.console.permit::<act::ManageUsers>(&Actor::cli(), Scope::Global).await.expect("permit");
+    let user = app.user_id(name).await;
+    match end {
+        End::Logout => assert_eq!(browser.form("logout", &[]).await.status(), StatusCode::OK),
+        End::NewPassword => {
+            let elsewhere = app.logged_in(name).await;
+            let change = json!({"current": PASSWORD, "new": "river glass mint oak"});
+            assert_eq!(elsewhere.rpc("change_password", change).await.status(), StatusCode::OK);
+        }
+        End::OtherRole => app.console.set_role(&permit, &user, Role::Viewer).await.map(drop).expect("role"),
+        End::Disabled => app.console.set_disabled(&permit, &user, true).await.map(drop).expect("disabled"),
+        End::HalfAnHourWithoutARequest => app.clock.advance(30 * 60 * 1000 + 1),
+        End::TwelveHours => {
+            for _ in 0..(12 * 60 / 20 - 1) {
+                app.clock.advance(20 * 60 * 1000);
+                assert!(browser.who().await.is_some(), "a request counts");
+            }
+            app.clock.advance(20 * 60 * 1000);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_is_no_activity() {
-    let app = App::with_users().await;
-    let browser = app.logged_in("operator").await;
-    let mut stream = open(&browser).await;
-    assert!(reads(&mut stream, "event: hello").await);
-    app.clock.advance(30 * 60 * 1000 + 1);
-    assert!(reads(&mut stream, "event: goodbye").await);
-    assert!(browser.who().await.is_none());
+async fn a_stream_ends_with_the_session_whatever_ends_that() {
+    let app = App::start().await;
+    for end in
+        [End::Logout, End::NewPassword, End::OtherRole, End::Disabled, End::HalfAnHourWithoutARequest, End::TwelveHours]
+    {
+        let name = format!("{end:?}").to_lowercase();
+        app.add_user(&name, Role::Operator).await;
+        let browser = app.logged_in(&name).await;
+        let mut stream = open(&browser).await;
+        assert!(reads(&mut stream, "event: hello").await, "{end:?}");
+        bring_about(&app, end, &name, &browser).await;
+        assert!(reads(&mut stream, "event: goodbye").await, "{end:?}");
+        ends(stream).await;
+        assert!(browser.who().await.is_none(), "{end:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,12 @@
 
 use quorate_core::{
     Console,
+    actor::Actor,
     clock::{Clock, TestClock},
     config::Config,
+    permit::act,
 };
-use quorate_domain::Role;
+use quorate_domain::{Role, Scope, UserId};
 use quorate_server::{serve, settings::Settings};
 use quorate_store::{MasterKey, Store};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect::Policy};
@@ -67,6 +69,13 @@ impl App {
 
     pub async fn add_user(&self, name: &str, role: Role) {
         self.console.add_user(name, role, SecretString::from(PASSWORD)).await.expect("user");
+    }
+
+    /// The id of the user of this name.
+    pub async fn user_id(&self, name: &str) -> UserId {
+        let permit = self.console.permit::<act::ViewUsers>(&Actor::cli(), Scope::Global).await.expect("permit");
+        let users = self.console.users(&permit).await.expect("users");
+        users.into_iter().find(|user| user.name == name).expect(name).id
     }
 
     /// A token made by the command line for the user named as `role`.

@@ -28,7 +28,7 @@ async fn obstacles_on_a_host_are_failed_checks() {
     let host = site.lab.hosts()[0].clone();
     let params = site.install_params("demo");
     assert_eq!(failed_checks(&site, &params).await, []);
-    let cases: [(&str, &str, &str); 4] = [
+    let cases: [(&str, &str, &str); 6] = [
         ("data_dir", "mkdir -p /var/lib/etcd/member/wal", "rm -rf /var/lib/etcd"),
         (
             "data_free",
@@ -44,6 +44,18 @@ async fn obstacles_on_a_host_are_failed_checks() {
             "selinux",
             "printf '#!/bin/sh\\necho Enforcing\\n' >/usr/local/bin/getenforce; chmod 755 /usr/local/bin/getenforce",
             "rm /usr/local/bin/getenforce",
+        ),
+        // A socket unit is started once it listens, which a service of type simple is not.
+        (
+            "port_2379",
+            "systemd-run --quiet --unit=squatter --socket-property=ListenStream=2379 /bin/cat",
+            "systemctl stop squatter.socket",
+        ),
+        // This directory is what tells that systemd is in charge (sd_booted); systemd itself reads it at reloads only.
+        (
+            "systemd",
+            "mv /run/systemd/system /run/systemd/system.away",
+            "mv /run/systemd/system.away /run/systemd/system",
         ),
     ];
     for (name, spoil, mend) in cases {
@@ -87,6 +99,7 @@ async fn wrong_parameters_are_named_at_their_field() {
         (json!({"name": "x".repeat(300)}), "name"),
         (json!({"members": [{"host": host}, {"host": host}]}), "members"),
         (json!({"members": [{"host": "h-nobody"}]}), "members.0.host"),
+        (json!({"members": [{"host": host, "name": "twin"}, {"host": "h-nobody", "name": "twin"}]}), "members"),
         (json!({"data_dir": "/etc"}), "data_dir"),
         (json!({"peer_port": 2379}), "peer_port"),
         (json!({"version": "3.4.23"}), "version"),

@@ -13,10 +13,10 @@ use crate::{
 use async_trait::async_trait;
 use quorate_domain::{
     cluster::Scheme,
-    host::{Elevation, HostSummary},
+    host::{Elevation, HostSummary, Trust},
     install::{BinarySource, InstallParams},
     names::url_host,
-    plan::OperationClass,
+    plan::{Check, OperationClass, Verdict},
     problem::FieldError,
     quorum::Tolerance,
     version::Severity,
@@ -58,6 +58,7 @@ impl Kind for InstallCluster {
         let release = release::resolve(&params, &survey).await;
         let mut checks = survey.checks(&params, &hosts);
         checks.extend(release.checks.iter().cloned());
+        checks.extend(same_machine(&hosts));
         let target = target(&params);
         Ok(Plan {
             kind: self.name().into(),
@@ -76,6 +77,28 @@ impl Kind for InstallCluster {
             params: serde_json::to_value(&params).map_err(|e| PlanError::Shape(e.to_string()))?,
         })
     }
+}
+
+/// A failed check for each two hosts that show one host key: they are one machine under two addresses, and two members
+/// would share its files; or clones, which nobody can tell from one.
+fn same_machine(hosts: &[HostSummary]) -> Vec<Check> {
+    let keys = |host: &HostSummary| match &host.trust {
+        Trust::Trusted { keys } => keys.iter().map(|key| key.public_key.clone()).collect(),
+        _ => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for (i, one) in hosts.iter().enumerate() {
+        for other in hosts[i + 1..].iter().filter(|other| keys(other).iter().any(|key| keys(one).contains(key))) {
+            found.push(Check {
+                name: "own_machine".into(),
+                subject: format!("{} and {}", one.name, other.name),
+                verdict: Verdict::Fail,
+                answer: "they show one host key".into(),
+                advice: "Choose one of them if they are one machine; give each its own host keys if one is a clone".into(),
+            });
+        }
+    }
+    found
 }
 
 fn title(params: &InstallParams) -> String {
@@ -193,7 +216,7 @@ pub(crate) mod tests {
     use super::*;
     use quorate_domain::{
         HostId, Timestamp,
-        host::{Contact, EtcdFacts, HostFacts, Trust},
+        host::{Contact, EtcdFacts, HostFacts, HostKey},
         install::InstallMember,
         version::Arch,
         wide::Wide,
@@ -298,6 +321,20 @@ pub(crate) mod tests {
         let script = crate::runbook::render(&sample_plan());
         let check = std::process::Command::new("bash").args(["-n", "-c", &script]).status().expect("bash runs");
         assert!(check.success(), "{script}");
+    }
+
+    #[test]
+    fn one_machine_under_two_addresses_is_found_by_its_key() {
+        let key = |text: &str| HostKey {
+            algorithm: "ssh-ed25519".into(),
+            fingerprint: String::new(),
+            public_key: text.into(),
+        };
+        let with = |n: u8, text: &str| HostSummary { trust: Trust::Trusted { keys: vec![key(text)] }, ..host(n) };
+        assert_eq!(same_machine(&[with(1, "a"), with(2, "b"), host(3), host(4)]), []);
+        let found = same_machine(&[with(1, "a"), with(2, "b"), with(3, "a")]);
+        assert_eq!(found.iter().map(|c| c.subject.as_str()).collect::<Vec<_>>(), ["lab1 and lab3"]);
+        assert_eq!(found[0].verdict, Verdict::Fail);
     }
 
     #[test]
