@@ -64,6 +64,8 @@ pub(crate) struct Live {
     listeners: StoredValue<(u32, Vec<Listener>)>,
     watched: StoredValue<Option<(OperationId, i64)>>,
     stream: StoredValue<Option<SendWrapper<stream::Stream>>>,
+    /// A stream was open before this one.
+    opened: StoredValue<bool>,
     clock: Clock,
     session: Session,
 }
@@ -78,6 +80,7 @@ impl Live {
             listeners: StoredValue::new((0, Vec::new())),
             watched: StoredValue::new(None),
             stream: StoredValue::new(None),
+            opened: StoredValue::new(false),
             clock,
             session,
         };
@@ -147,7 +150,7 @@ impl Live {
         }
     }
 
-    /// Calls `listener` with every message until the current owner is gone.
+    /// Calls `listener` with every message until the current owner is gone; `Hello` means that some may have been missed.
     pub(crate) fn listen(self, listener: Callback<LiveMessage>) {
         let mut id = 0;
         self.listeners.update_value(|(next, all)| {
@@ -197,6 +200,12 @@ impl Live {
                 self.session.end();
             }
             LiveMessage::ClusterEvent { .. } | LiveMessage::Output { .. } | LiveMessage::HostChanged { .. } => {}
+        }
+        // What came while there was no stream (a hidden tab, a restart) is in no later message: pages read again then, but
+        // not at the first stream, when they have just been made.
+        if matches!(message, LiveMessage::Hello { .. }) && !self.opened.get_value() {
+            self.opened.set_value(true);
+            return;
         }
         for (_, listener) in self.listeners.with_value(|(_, all)| all.clone()) {
             listener.try_run(message.clone());

@@ -95,6 +95,7 @@ pub(crate) fn operation(n: u8) -> OperationSummary {
         steps_total: 9,
         current: "start etcd".into(),
         reason: "lab2 does not answer".into(),
+        soaked: None,
     }
 }
 

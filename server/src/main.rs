@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Gives memory back after a burst: glibc's arenas keep what hashing and rendering took once, 19 MiB a password.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     quorate_server::cli::run()
 }

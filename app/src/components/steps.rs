@@ -36,6 +36,7 @@ impl Run {
             return false;
         }
         self.detail.summary = summary.clone();
+        self.detail.soaked = summary.soaked;
         self.detail.steps.clone_from(steps);
         if let Some(entry) = entry
             && self.detail.log.last().is_none_or(|last| last.seq < entry.seq)
@@ -187,13 +188,14 @@ mod tests {
             steps_total: 2,
             current: String::new(),
             reason: String::new(),
+            soaked: None,
         }
     }
 
     fn run(role: Role) -> Run {
         let detail = OperationDetail {
             summary: summary(O::Running, 10),
-            plan: crate::sample::plan(),
+            plan: quorate_domain::plan::PlanView { point_of_no_return: None, ..crate::sample::plan() },
             steps: vec![S::Running, S::Waiting],
             log: vec![entry(1, 0, K::Started)],
             output: Vec::new(),

@@ -26,7 +26,7 @@ use crate::{
     rpc::clusters::ClusterPage,
     session::Session,
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use leptos_meta::Title;
 use quorate_domain::{
     Action, ClusterId,
@@ -81,12 +81,17 @@ fn overview(page: ClusterPage) -> AnyView {
     let Some(view) = seeded(page.view) else { return gone() };
     let events = RwSignal::new(page.events);
     let wanted = id.clone();
-    Live::get().listen(Callback::new(move |message| {
-        if let LiveMessage::ClusterEvent { event } = message
-            && event.cluster == wanted
-        {
+    let (navigator, toasts) = (Navigator::get(), Toasts::get());
+    Live::get().listen(Callback::new(move |message| match message {
+        LiveMessage::ClusterEvent { event } if event.cluster == wanted => {
             events.update(|events| merge(events, event, EVENTS_KEPT));
         }
+        LiveMessage::ClusterGone { cluster } if cluster == wanted => {
+            toasts.say("This cluster was forgotten; its members go on");
+            navigator.go(routes::FLEET);
+        }
+        LiveMessage::Hello { .. } => missed(events, wanted.clone()),
+        _ => {}
     }));
     let rows = {
         let view = view.clone();
@@ -117,6 +122,15 @@ fn overview(page: ClusterPage) -> AnyView {
         </div>
     }
     .boxed()
+}
+
+/// Reads the newest events again: some may have come while there was no stream.
+fn missed(events: RwSignal<Vec<ClusterEvent>>, id: ClusterId) {
+    spawn_local(async move {
+        if let Ok(newest) = rpc::clusters::cluster_events(id, None).await {
+            let _ = events.try_update(|all| newest.into_iter().for_each(|event| merge(all, event, EVENTS_KEPT)));
+        }
+    });
 }
 
 fn http_note() -> AnyView {
@@ -246,6 +260,7 @@ fn Forget(view: ClusterSignal) -> AnyView {
     let typed = RwSignal::new(String::new());
     let task = Task::new();
     let toasts = Toasts::get();
+    let live = Live::get();
     let navigator = Navigator::get();
     let (id, name) = view.with_untracked(|v| (v.id.clone(), v.name.clone()));
     let wrong = {
@@ -258,8 +273,11 @@ fn Forget(view: ClusterSignal) -> AnyView {
             let id = id.clone();
             async move {
                 rpc::clusters::forget_cluster(id).await?;
-                toasts.say("The cluster was forgotten; its members go on");
-                navigator.go(routes::FLEET);
+                // The stream says so as well, here and in every other tab.
+                if live.quiet() {
+                    toasts.say("The cluster was forgotten; its members go on");
+                    navigator.go(routes::FLEET);
+                }
                 Ok(())
             }
         });

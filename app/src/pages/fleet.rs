@@ -17,10 +17,11 @@ use crate::{
     routes, rpc,
     session::Session,
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use quorate_domain::{
     Action, Timestamp,
     cluster::{ClusterView, HealthLevel, Reachability},
+    live::LiveMessage,
 };
 
 const COLUMNS: [Column; 8] = [
@@ -147,6 +148,15 @@ pub(crate) fn Fleet() -> AnyView {
 
 fn fleet() -> AnyView {
     let live = Live::get();
+    live.listen(Callback::new(move |message| {
+        if matches!(message, LiveMessage::Hello { .. }) {
+            spawn_local(async move {
+                if let Ok(views) = rpc::clusters::fleet().await {
+                    live.seed(views, true);
+                }
+            });
+        }
+    }));
     let clock = Clock::get();
     let sorted = memo(move || {
         let mut views = live.clusters();

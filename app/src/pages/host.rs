@@ -57,7 +57,8 @@ fn page(first: HostPage) -> AnyView {
     };
     let wanted = id.clone();
     Live::get().listen(Callback::new(move |message| {
-        if matches!(message, LiveMessage::HostChanged { host } if host == wanted) {
+        let changed = matches!(&message, LiveMessage::HostChanged { host } if *host == wanted);
+        if changed || matches!(message, LiveMessage::Hello { .. }) {
             again.try_run(());
         }
     }));

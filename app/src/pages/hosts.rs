@@ -100,10 +100,14 @@ fn order(hosts: &mut Vec<HostSummary>) {
 /// The list, kept right by the stream: a changed host is read again.
 pub(crate) fn live_hosts(hosts: Vec<HostSummary>) -> RwSignal<Vec<HostSummary>> {
     let all = RwSignal::new(hosts);
-    Live::get().listen(Callback::new(move |message| {
-        if let LiveMessage::HostChanged { host } = message {
-            reread(all, host);
-        }
+    Live::get().listen(Callback::new(move |message| match message {
+        LiveMessage::HostChanged { host } => reread(all, host),
+        LiveMessage::Hello { .. } => spawn_local(async move {
+            if let Ok(hosts) = rpc::hosts::hosts().await {
+                let _ = all.try_set(hosts);
+            }
+        }),
+        _ => {}
     }));
     all
 }

@@ -23,10 +23,11 @@ use crate::{
     routes, rpc,
     session::Session,
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use leptos_meta::Title;
 use quorate_domain::{
     OperationId, Role,
+    live::LiveMessage,
     operation::{Choice, OperationDetail, OperationState},
 };
 
@@ -50,7 +51,11 @@ fn operation(detail: OperationDetail, refetch: Callback<()>) -> AnyView {
     live.watch(id.clone(), run.last_line());
     let signals = RunSignals::new(run);
     let listening = signals.clone();
-    live.listen(Callback::new(move |message| listening.apply(&message)));
+    let again = id.clone();
+    live.listen(Callback::new(move |message| match message {
+        LiveMessage::Hello { .. } => read_again(signals.run, again.clone(), role),
+        message => listening.apply(&message),
+    }));
     let run = signals.run;
     let title = move || run.with(|r| r.detail.summary.title.clone());
     let steps = run.with_untracked(|r| step_list(&r.detail.plan, Some(&signals)));
@@ -66,6 +71,16 @@ fn operation(detail: OperationDetail, refetch: Callback<()>) -> AnyView {
         <section class="panel" aria-label="Steps">{steps}</section>
     }
     .boxed()
+}
+
+/// Reads the operation anew: some of its entries may have come while there was no stream. The page stays; it would open
+/// another stream otherwise.
+fn read_again(run: RwSignal<Run>, id: OperationId, role: Role) {
+    spawn_local(async move {
+        if let Ok(detail) = rpc::operations::operation(id).await {
+            let _ = run.try_set(Run::new(detail, role));
+        }
+    });
 }
 
 #[component]

@@ -133,6 +133,7 @@ mod tests {
             steps_total: 9,
             current: "start etcd".into(),
             reason: "lab2 does not answer".into(),
+            soaked: None,
         }
     }
 

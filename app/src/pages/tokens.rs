@@ -88,7 +88,7 @@ fn list(tokens: Vec<TokenSummary>, again: Callback<()>) -> AnyView {
     });
     view! {
         <ProblemBox problem=task.problem/>
-        <DataTable caption="API tokens" columns=&COLUMNS rows=rows on_action=revoke/>
+        <DataTable caption="API tokens" columns=&COLUMNS rows=rows filter=true on_action=revoke/>
     }
     .boxed()
 }

@@ -40,7 +40,7 @@ fn row(view: &ClusterView, member: &MemberView) -> Row {
         key: member.id.to_string(),
         cells: vec![
             name(view, member),
-            state(member),
+            state(view, member),
             Cell::Text(match member.role {
                 MemberRole::Voter => "voter".into(),
                 MemberRole::Learner => "learner".into(),
@@ -54,10 +54,7 @@ fn row(view: &ClusterView, member: &MemberView) -> Row {
             number(status.map(|s| s.raft_term.0)),
             status.map_or(Cell::Empty, |s| pair(s.raft_index.0, format!("{} / {}", s.raft_index, s.raft_applied))),
             number(view.lag(member)),
-            status.map_or(Cell::Empty, |s| Cell::Number {
-                value: s.answer_micros.into(),
-                text: format::millis(s.answer_micros),
-            }),
+            answer(member),
             unit(member),
             member.last_seen.map_or(Cell::Empty, Cell::Age),
         ],
@@ -75,12 +72,24 @@ fn name(view: &ClusterView, member: &MemberView) -> Cell {
     }
 }
 
-fn state(member: &MemberView) -> Cell {
+/// How long the last answer took; of a silent member, why there is none.
+fn answer(member: &MemberView) -> Cell {
+    match (&member.reachability, &member.status) {
+        (Reachability::Unreachable { reason, .. }, _) => Cell::Muted(reason.clone()),
+        (_, Some(s)) => Cell::Number { value: s.answer_micros.into(), text: format::millis(s.answer_micros) },
+        _ => Cell::Empty,
+    }
+}
+
+fn state(view: &ClusterView, member: &MemberView) -> Cell {
     let badge = |tone, text: String| Cell::Badge { tone, text };
     let status = member.status.as_ref();
     match &member.reachability {
-        Reachability::Unreachable { since, reason } => {
-            badge(Tone::Bad, format!("Unreachable since {}: {reason}", &since.to_utc_text()[11..]))
+        Reachability::Unreachable { since, .. } => {
+            let (since, now) = (since.to_utc_text(), view.taken_at.to_utc_text());
+            // The day only where it is another one.
+            let shown = if since[..10] == now[..10] { &since[11..] } else { &since };
+            badge(Tone::Bad, format!("Unreachable since {shown}"))
         }
         Reachability::Answering => match status {
             Some(s) if s.leader.is_none() => badge(Tone::Risk, "Answers, knows no leader".into()),
@@ -123,7 +132,8 @@ mod tests {
         let rows = rows(&sample::view("demo", 3, 2));
         let Cell::Badge { tone, text } = &rows[2].cells[1] else { panic!("a badge") };
         assert_eq!(*tone, Tone::Bad);
-        assert_eq!(text, "Unreachable since 22:13:20 UTC: no answer in 1 s");
+        assert_eq!(text, "Unreachable since 22:13:20 UTC");
+        assert_eq!(rows[2].cells[10], Cell::Muted("no answer in 1 s".into()));
         assert!(matches!(rows[2].cells[6], Cell::Number { value: 18_874_368, .. }), "db size of its last answer");
         assert_eq!(rows[2].cells[9], Cell::Empty, "no lag of a silent member");
     }

@@ -70,6 +70,7 @@ impl Console {
         self.0.runtime.set(runtime).map_err(|_| CoreError::internal("the console was started twice"))?;
         self.watch_all_clusters().await?;
         self.spawn_housekeeping();
+        self.show_unfinished().await?;
         let resumed = self.runtime()?.engine.recover().await?;
         if resumed > 0 {
             tracing::info!(resumed, "unfinished operations were taken up again");

@@ -1,18 +1,22 @@
 //! What the engine is given: hosts with their secrets unsealed, and somebody to tell. Invariant: a host whose key is
 //! not trusted, or has changed, is never handed out.
 
-use crate::{console::Console, error::chain};
+use crate::{
+    console::Console,
+    error::{CoreError, chain},
+};
 use quorate_domain::{
     ClusterId, HostId, OperationId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Elevation, HostSummary, Trust},
     live::LiveMessage,
-    operation::{LogEntry, OperationSummary, OutputLine, Progress},
+    operation::{LogEntry, OperationSummary, OutputLine, Progress, StepState},
 };
 use quorate_operations::{EngineEvents, Inventory, effect::NewCluster};
 use quorate_remote::Target;
 use quorate_store::StoreError;
 use std::path::PathBuf;
+use tokio::sync::mpsc;
 
 /// The engine's view of the console.
 pub(crate) struct ConsoleInventory(Console);
@@ -76,6 +80,14 @@ impl Inventory for ConsoleInventory {
         self.0.watch_cluster(record).map_err(words)
     }
 
+    async fn forget_cluster(&self, id: &ClusterId) -> Result<(), String> {
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.take_back_cluster(id).await.map_err(words)?;
+        tx.commit().await.map_err(words)?;
+        self.0.runtime().map_err(words)?.live.forget(id);
+        Ok(())
+    }
+
     fn now(&self) -> Timestamp {
         self.0.0.clock.now()
     }
@@ -117,37 +129,61 @@ fn record(id: &ClusterId, new: &NewCluster, created_at: Timestamp) -> ClusterRec
     }
 }
 
-/// Turns the engine's news into messages for open tabs.
-pub(crate) struct Broadcast(Console);
+/// Turns the engine's news into messages for open tabs, in the order in which they came.
+pub(crate) struct Broadcast {
+    console: Console,
+    news: mpsc::UnboundedSender<(OperationId, Option<LogEntry>, Vec<StepState>)>,
+}
 
 impl Broadcast {
+    /// Within a runtime; its task ends with the engine that holds it.
     pub(crate) fn new(console: Console) -> Self {
-        Self(console)
+        let (news, mut come) = mpsc::unbounded_channel();
+        let teller = console.clone();
+        tokio::spawn(async move {
+            while let Some((id, entry, steps)) = come.recv().await {
+                teller.tell_moved(&id, entry, steps).await;
+            }
+        });
+        Self { console, news }
     }
 }
 
 impl EngineEvents for Broadcast {
     fn moved(&self, operation: &OperationId, entry: Option<&LogEntry>, progress: &Progress) {
-        let (console, id) = (self.0.clone(), operation.clone());
-        let (entry, steps) = (entry.cloned(), progress.steps.clone());
-        // The row is read back rather than carried along, so that a tab never sees more than the database holds.
-        tokio::spawn(async move {
-            match console.operation_summary(&id).await {
-                Ok(summary) => {
-                    console.note_on_cluster(&summary);
-                    console.tell(LiveMessage::Operation { summary, steps, entry });
-                }
-                Err(error) => tracing::warn!(operation = %id, error = chain(&error), "tabs were not told"),
-            }
-        });
+        // The receiver ends with the process only.
+        let _ = self.news.send((operation.clone(), entry.cloned(), progress.steps.clone()));
     }
 
     fn output(&self, operation: &OperationId, lines: &[OutputLine]) {
-        self.0.tell(LiveMessage::Output { operation: operation.clone(), lines: lines.to_vec() });
+        self.console.tell(LiveMessage::Output { operation: operation.clone(), lines: lines.to_vec() });
     }
 }
 
 impl Console {
+    /// At boot: tabs and clusters know of what an ended console left, also of what rests and waits for a person.
+    pub(crate) async fn show_unfinished(&self) -> Result<(), CoreError> {
+        for row in self.0.store.unfinished_operations().await? {
+            let summary = self.operation_summary(&row.id).await?;
+            self.note_on_cluster(&summary);
+            let log = self.0.store.log(&row.id).await?;
+            let steps = Progress::replay(row.step_count as usize, &log).map(|p| p.steps).unwrap_or_default();
+            self.tell(LiveMessage::Operation { summary, steps, entry: None });
+        }
+        Ok(())
+    }
+
+    /// The row is read back rather than carried along, so that a tab never sees more than the database holds.
+    async fn tell_moved(&self, id: &OperationId, entry: Option<LogEntry>, steps: Vec<StepState>) {
+        match self.operation_summary(id).await {
+            Ok(summary) => {
+                self.note_on_cluster(&summary);
+                self.tell(LiveMessage::Operation { summary, steps, entry });
+            }
+            Err(error) => tracing::warn!(operation = %id, error = chain(&error), "tabs were not told"),
+        }
+    }
+
     /// A cluster's view names the unfinished operation that works on it.
     fn note_on_cluster(&self, summary: &OperationSummary) {
         if let (Some(cluster), Ok(runtime)) = (&summary.cluster, self.runtime()) {

@@ -193,10 +193,11 @@ impl Console {
         }
         let engine = &self.runtime()?.engine;
         let mut tx = self.0.store.begin().await?;
-        let progress = engine.steer(&mut tx, &row, choice, &actor.label()).await?;
+        let (entry, progress) = engine.steer(&mut tx, &row, choice, &actor.label()).await?;
         let action = format!("operation.{}", choice.as_str().replace('-', "_"));
         AuditDraft::by(actor, &action, &row.title).detail(id.as_str()).write(&mut tx, self.0.clock.now()).await?;
         tx.commit().await?;
+        engine.told(id, &entry, &progress);
         if progress.state.active() {
             engine.resume(id.clone());
         }

@@ -56,6 +56,9 @@ pub enum MemberRole {
     Learner,
 }
 
+/// The reason of a member that was not asked yet, since the console looks.
+pub const NOT_ASKED: &str = "no answer yet";
+
 /// Whether a member answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -164,6 +167,11 @@ pub struct MemberView {
 }
 
 impl MemberView {
+    /// Whether it was asked and did not answer.
+    pub fn silent(&self) -> bool {
+        matches!(&self.reachability, Reachability::Unreachable { reason, .. } if reason != NOT_ASKED)
+    }
+
     /// Whether it answers and knows a leader: an isolated member still answers, but its vote is not to be had.
     pub fn healthy(&self) -> bool {
         self.reachability == Reachability::Answering && self.status.as_ref().is_some_and(|s| s.leader.is_some())
@@ -235,8 +243,9 @@ impl ClusterView {
     /// The health of this view in words (design §7).
     pub fn health(&self) -> Health {
         let t = self.tolerance;
-        let never_answered = self.members.iter().all(|m| m.last_seen.is_none());
-        let (level, text) = if self.members.is_empty() || never_answered {
+        // Nobody was waited for in vain yet: only then is nothing known.
+        let not_asked = self.members.iter().all(|m| m.last_seen.is_none() && !m.silent());
+        let (level, text) = if self.members.is_empty() || not_asked {
             (HealthLevel::Unknown, "Not seen yet".to_owned())
         } else if !t.has_quorum() {
             let since =

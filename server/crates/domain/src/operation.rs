@@ -242,6 +242,9 @@ pub struct OperationSummary {
     pub current: String,
     /// Why it is stuck; empty otherwise.
     pub reason: String,
+    /// Whether the result held for 30 s after `done`; none while that is open.
+    #[serde(default)]
+    pub soaked: Option<bool>,
 }
 
 /// An operation in full.

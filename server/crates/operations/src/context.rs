@@ -41,6 +41,12 @@ pub trait Inventory: Send + Sync {
     /// In words.
     async fn register_cluster(&self, id: &ClusterId, new: &NewCluster) -> Result<(), String>;
 
+    /// Takes a cluster out of management; one that is not there is fine.
+    ///
+    /// # Errors
+    /// In words.
+    async fn forget_cluster(&self, id: &ClusterId) -> Result<(), String>;
+
     /// The console's clock.
     fn now(&self) -> Timestamp;
 

@@ -160,6 +160,13 @@ pub enum Effect {
         /// Path on the host.
         path: String,
     },
+    /// The step goes on only if this holds now, whatever the survey saw when the plan was made.
+    Guard {
+        /// What must hold.
+        condition: Condition,
+        /// What is wrong otherwise, and what to do, in words.
+        otherwise: String,
+    },
     /// A condition waited for.
     Wait {
         /// What.
@@ -176,6 +183,11 @@ pub enum Effect {
     },
     /// The console takes the cluster into its inventory.
     RegisterCluster(NewCluster),
+    /// The console takes it out again; nothing is done on hosts. The undo of the other.
+    ForgetCluster {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// A cluster that an operation made.

@@ -15,9 +15,9 @@ use crate::{
 use futures::future::join_all;
 use quorate_domain::{
     ClusterId, OperationId,
-    operation::{Choice, LogKind, OperationState, Progress, choices},
+    operation::{LogKind, OperationState, Progress},
 };
-use quorate_store::{NewOperation, OperationRow, Store, StoreError, Tx};
+use quorate_store::{NewOperation, OperationRow, Store, StoreError};
 use serde_json::Value;
 use std::{
     collections::HashSet,
@@ -31,6 +31,7 @@ use tokio_util::task::TaskTracker;
 
 mod output;
 mod soak;
+mod steer;
 #[cfg(test)]
 mod suite;
 
@@ -120,47 +121,6 @@ impl Engine {
         })
     }
 
-    /// Writes a person's choice into the log within `tx`; call `resume` after the commit.
-    ///
-    /// # Errors
-    /// The choice is not open now, in words.
-    pub async fn steer(
-        &self,
-        tx: &mut Tx,
-        row: &OperationRow,
-        choice: Choice,
-        who: &str,
-    ) -> Result<Progress, OperationError> {
-        let plan = parse_plan(row)?;
-        let progress = self.progress(row).await?;
-        let skippable: Vec<bool> = plan.steps.iter().map(|s| s.skippable).collect();
-        if !choices(&progress, &skippable, plan.point_of_no_return).contains(&choice) {
-            return Err(OperationError::NotNow(format!(
-                "“{}” is not possible while the operation is {}",
-                choice.as_str().replace('-', " "),
-                progress.state.as_str().replace('_', " ")
-            )));
-        }
-        let step = progress.next_step().unwrap_or(0);
-        let (step, kind) = match choice {
-            Choice::Retry => {
-                let undo_failed =
-                    progress.steps.iter().rposition(|s| *s == quorate_domain::operation::StepState::UndoFailed);
-                (undo_failed.unwrap_or(step), LogKind::Retried)
-            }
-            Choice::Skip => (step, LogKind::Skipped),
-            Choice::Undo => (step, LogKind::UndoRequested),
-            Choice::Cancel => (step, LogKind::CancelRequested),
-            Choice::HandOver => (step, LogKind::HandedOver),
-        };
-        let (entry, progress) = tx.append_log(&row.id, index(step), kind, who, self.now()).await?;
-        if !progress.state.unfinished() {
-            self.audit_rest(tx, &row.id, &progress, "").await?;
-        }
-        self.0.events.moved(&row.id, Some(&entry), &progress);
-        Ok(progress)
-    }
-
     /// Lets the engine work on an operation that is active; does nothing when it is worked on already or rests.
     pub fn resume(&self, id: OperationId) {
         let engine = self.clone();
@@ -190,10 +150,17 @@ impl Engine {
                     tracing::info!(operation = %id, "resuming operation");
                     self.resume(id.clone());
                 }
-                Recover::Rest(id, why) => self.rest(id, why).await?,
+                // One that cannot even be laid to rest must not keep the console from starting.
+                Recover::Rest(id, why) => {
+                    if let Err(error) = self.rest(id, why).await {
+                        tracing::error!(operation = %id, %error, "an operation was left as it is");
+                    }
+                }
             }
         }
-        self.resume_soaks().await?;
+        if let Err(error) = self.resume_soaks().await {
+            tracing::warn!(%error, "soaks were not taken up again");
+        }
         Ok(decided.len())
     }
 
@@ -249,6 +216,12 @@ impl Engine {
     async fn pass(&self, id: &OperationId) -> Result<Pass, OperationError> {
         let Some(row) = self.0.store.operation(id).await? else { return Ok(Pass::Rests) };
         let progress = self.progress(&row).await?;
+        if progress.state.active()
+            && let Err(why) = runnable(&row)
+        {
+            self.rest(id, &why).await?;
+            return Ok(Pass::Rests);
+        }
         match progress.state {
             OperationState::Running => self.forward(&row, &progress).await,
             OperationState::Cancelling => {
@@ -390,4 +363,16 @@ fn index(step: usize) -> u32 {
 pub fn parse_plan(row: &OperationRow) -> Result<Plan, OperationError> {
     serde_json::from_str(&row.plan_json)
         .map_err(|e| OperationError::Store(StoreError::Corrupt { what: format!("plan of {}: {e}", row.id) }))
+}
+
+/// The plan of a row, if this console can run it; the error says in words why not.
+fn runnable(row: &OperationRow) -> Result<Plan, String> {
+    let known = kinds::find(&row.kind).is_some_and(|kind| kind.version() == row.kind_version);
+    if !known {
+        let (version, kind) = (row.kind_version, &row.kind);
+        return Err(format!(
+            "This console does not know version {version} of {kind}: hand it over, and use its runbook"
+        ));
+    }
+    parse_plan(row).map_err(|error| format!("{error}: hand it over"))
 }

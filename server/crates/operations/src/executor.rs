@@ -18,6 +18,7 @@ use std::{
 
 mod etcd_calls;
 mod failure;
+mod printed;
 
 /// Takes lines of output as they come.
 pub type OutputSink = Arc<dyn Fn(&str, String) + Send + Sync>;
@@ -176,6 +177,10 @@ impl Executor {
                 self.say(place, format!("pushed {}.tar.gz to {path}", version.archive_stem(*arch)));
                 Ok(())
             }
+            Effect::Guard { condition, otherwise } => match self.holds(place, condition).await? {
+                Ok(()) => Ok(()),
+                Err(_) => Err(OperationError::Verify(format!("{}: {otherwise}", place.name()))),
+            },
             Effect::Wait { condition, deadline_seconds } => self.wait(place, condition, *deadline_seconds).await,
             Effect::Canary { cluster, key } => self.canary(place, cluster, key).await,
             Effect::RegisterCluster(new) => {
@@ -183,6 +188,12 @@ impl Executor {
                 let registered = self.planner.inventory.register_cluster(id, new).await;
                 registered.map_err(OperationError::Verify)?;
                 self.say(place, format!("{} is under management", new.name));
+                Ok(())
+            }
+            Effect::ForgetCluster { name } => {
+                let id = self.task.cluster.as_ref().ok_or_else(|| OperationError::Verify("no cluster id".into()))?;
+                self.planner.inventory.forget_cluster(id).await.map_err(OperationError::Verify)?;
+                self.say(place, format!("{name} is not under management any more"));
                 Ok(())
             }
         }
@@ -246,17 +257,15 @@ impl Executor {
             let spec = JobSpec { unit: unit.clone(), argv: run.argv.clone(), deadline };
             host.start_job(&spec).await.map_err(wrap)?;
         }
-        let mut printed = Vec::new();
+        let mut printed = printed::Printed::default();
+        let say = |line: String| self.say(place, host.redact(line));
         if !matches!(state, JobState::Exited(_)) {
-            let mut keep = |bytes: &[u8]| printed.extend_from_slice(bytes);
-            state = host.wait_job(&unit, deadline + Duration::from_secs(5), &mut keep).await.map_err(wrap)?;
+            let mut hear = |bytes: &[u8]| printed.hear(bytes, say);
+            state = host.wait_job(&unit, deadline + Duration::from_secs(5), &mut hear).await.map_err(wrap)?;
         }
         let JobState::Exited(end) = state else { return Err(OperationError::JobLost { host: name }) };
-        printed.extend_from_slice(&end.output);
-        let printed = host.redact(String::from_utf8_lossy(&printed).into_owned());
-        for line in printed.lines() {
-            self.say(place, line.to_owned());
-        }
+        printed.hear(&end.output, say);
+        let printed = host.redact(printed.end(say));
         host.clear_job(&unit).await.map_err(wrap)?;
         accept(run, shown, end.rc, &printed)
     }

@@ -27,23 +27,27 @@ pub fn view(plan: &Plan) -> PlanView {
 }
 
 fn step_view(step: &Step, index: u32) -> PlanStep {
-    let of = |pick: fn(&Lane) -> &Vec<Action>| {
-        step.lanes.iter().flat_map(|lane| pick(lane).iter().map(|action| effect_view(action, lane))).collect::<Vec<_>>()
+    // What makes a lane unnecessary on the way there does not on the way back.
+    let of = |pick: fn(&Lane) -> &Vec<Action>, forward: bool| {
+        let lanes = step.lanes.iter();
+        let views = |lane| pick(lane).iter().map(move |action| effect_view(action, lane, forward));
+        lanes.flat_map(views).collect::<Vec<_>>()
     };
     PlanStep {
         index,
         key: step.key.clone(),
         title: step.title.clone(),
         targets: step.lanes.iter().map(|l| l.place.name().to_owned()).collect(),
-        effects: of(|lane| &lane.actions),
-        undo: of(|lane| &lane.undo),
+        effects: of(|lane| &lane.actions, true),
+        undo: of(|lane| &lane.undo, false),
         skippable: step.skippable,
     }
 }
 
-fn effect_view(action: &Action, lane: &Lane) -> EffectView {
+fn effect_view(action: &Action, lane: &Lane, forward: bool) -> EffectView {
     let host = lane.place.name().to_owned();
-    let unless = action.unless.as_ref().or(lane.unless.as_ref()).map_or_else(String::new, condition_words);
+    let of_lane = lane.unless.as_ref().filter(|_| forward);
+    let unless = action.unless.as_ref().or(of_lane).map_or_else(String::new, condition_words);
     match &action.effect {
         Effect::Run(run) => {
             let command = shell::line(&run.argv);
@@ -67,6 +71,12 @@ fn effect_view(action: &Action, lane: &Lane) -> EffectView {
             ),
             unless,
         },
+        Effect::Guard { condition, otherwise } => EffectView::Record {
+            what: format!("goes on only if {}; otherwise: {otherwise}", condition_words(condition)),
+        },
+        Effect::ForgetCluster { name } => {
+            EffectView::Record { what: format!("the console takes {name} out of its inventory") }
+        }
         Effect::Wait { condition, deadline_seconds } => {
             EffectView::Wait { condition: condition_words(condition), deadline_seconds: *deadline_seconds }
         }

@@ -103,14 +103,23 @@ fn action_script(login: &Login, action: &Action) -> String {
         }
         Effect::PushArchive { version, arch, sha256, base_url, path } => {
             let archive = format!("{}.tar.gz", version.archive_stem(*arch));
+            // A file of its own for each host: lanes run side by side.
             format!(
-                "[ -e {archive} ] || curl -fsSLo {archive} {}\n\
-                 echo {} | sha256sum --check --strict -\n\
-                 {} <{archive}",
+                "archive=$(mktemp)\n\
+                 curl -fsSLo \"$archive\" {}\n\
+                 echo {}\"  $archive\" | sha256sum --check --strict -\n\
+                 {} <\"$archive\"\n\
+                 rm -f \"$archive\"",
                 word(&format!("{base_url}/v{version}/{archive}")),
-                word(&format!("{sha256}  {archive}")),
+                word(sha256),
                 remote_words(login, &["install", "-D", "-m", "0600", "/dev/stdin", path]),
             )
+        }
+        Effect::Guard { condition, otherwise } => {
+            format!("{{ {}; }} || {{ echo {} >&2; exit 1; }}", condition_script(login, condition), word(otherwise))
+        }
+        Effect::ForgetCluster { name } => {
+            format!("# in Quorate: forget the cluster {}", name.replace('\n', " "))
         }
         Effect::Wait { condition, deadline_seconds } => format!(
             "SECONDS=0; until {{ {}; }}; do [ $SECONDS -lt {deadline_seconds} ] || {{ echo 'waited too long' >&2; exit 1; }}; sleep 1; done",
@@ -135,7 +144,7 @@ fn condition_script(login: &Login, condition: &Condition) -> String {
     match condition {
         Condition::Succeeds { argv } => format!("{} </dev/null >/dev/null 2>&1", remote(login, argv)),
         Condition::Prints { argv, text } => {
-            format!("{} </dev/null 2>/dev/null | grep -qF {}", remote(login, argv), word(text.trim()))
+            format!("{} </dev/null 2>/dev/null | grep -qxF {}", remote(login, argv), word(text.trim()))
         }
         Condition::MembersAgree { cluster } => format!(
             "{} </dev/null",

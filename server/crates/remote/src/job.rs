@@ -132,13 +132,23 @@ const CLEAR: &str = r#"base=/var/lib/quorate/jobs
 [ -d "$base" ] || exit 0
 exec 9>"$base/.lock"
 flock 9
-case $(systemctl show -p ActiveState -p Job "$1.service") in
-  *ActiveState=activ*|*ActiveState=deactiv*|*ActiveState=reload*|*Job=[1-9]*) exit 45 ;;
-esac
+n=0
+while :; do
+  case $(systemctl show -p ActiveState -p Job "$1.service") in
+    *ActiveState=activ*|*ActiveState=deactiv*|*ActiveState=reload*|*Job=[1-9]*) ;;
+    *) break ;;
+  esac
+  # It wrote its result and is about to end; systemd sees that a moment later.
+  [ -s "$base/$1/rc" ] && [ $n -lt 200 ] || exit 45
+  n=$((n + 1))
+  sleep 0.05
+done
 rm -rf -- "$base/$1"
 "#;
 const RUNS: i32 = 45;
 
+/// How long a host may be out of reach before waiting for its job is given up.
+const SILENCE: Duration = Duration::from_secs(60);
 /// How long one `FOLLOW` lasts before it is asked for again.
 const SLICE: Duration = Duration::from_secs(300);
 
@@ -179,13 +189,14 @@ impl Host {
     /// its beginning. Broken connections are opened again meanwhile. `Exited` carries no output here.
     ///
     /// # Errors
-    /// The last failure if the host cannot be reached when the deadline passes; others as `run`. Cancelling stops
+    /// The last failure if the host cannot be reached for a minute, or when the deadline passes; others as `run`. Cancelling stops
     /// the following, not the job.
     pub async fn wait_job(&self, unit: &str, deadline: Duration, on_output: Sink<'_>) -> Result<JobState, RemoteError> {
         check_unit(unit)?;
         let until = Instant::now() + deadline;
         let mut seen = 0u64;
         let mut failure = None;
+        let mut heard = Instant::now();
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -203,8 +214,15 @@ impl Host {
                     let state = text.lines().last().unwrap_or_default();
                     return parse_state(state, Vec::new()).ok_or_else(|| self.garbled("the end of a job", &text));
                 }
-                Err(RemoteError::Deadline { .. }) => failure = None,
+                Err(RemoteError::Deadline { .. }) => {
+                    failure = None;
+                    heard = Instant::now();
+                }
                 Err(error) if error.transient() => {
+                    // The job goes on by itself; who waits for it had better know that nobody hears of it.
+                    if heard.elapsed() >= SILENCE {
+                        return Err(error);
+                    }
                     failure = Some(error);
                     sleep(left.min(Duration::from_millis(500))).await;
                 }

@@ -188,6 +188,18 @@ impl Tx {
         self.change(query, "changing a cluster", || StoreError::not_found("cluster", id)).await
     }
 
+    /// Takes back what an operation registered, which claims the cluster itself; one that is not there is fine.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn take_back_cluster(&mut self, id: &ClusterId) -> Result<()> {
+        if self.cluster(id).await?.is_none() {
+            return Ok(());
+        }
+        let query = sqlx::query("DELETE FROM clusters WHERE id = ?").bind(id.as_str());
+        self.change(query, "taking a cluster back", || StoreError::not_found("cluster", id)).await
+    }
+
     /// Forgets a cluster with its members and events. Its operations and audit rows stay; nothing happens on hosts.
     ///
     /// # Errors

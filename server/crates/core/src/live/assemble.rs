@@ -14,7 +14,7 @@ use quorate_etcd::{ListedMember, StatusReply, alarms, bootstrap_member_id};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The reason of a member that was not asked yet: nothing is known, good or bad.
-pub const NOT_ASKED: &str = "no answer yet";
+pub use quorate_domain::cluster::NOT_ASKED;
 
 /// How long answering voters that follow no leader count as electing one. After that they cannot reach each other.
 const ELECTION: i64 = 5_000;
@@ -215,7 +215,7 @@ fn no_quorum_since(
     scene: &Scene<'_>,
     previous: Option<&ClusterView>,
 ) -> Option<Timestamp> {
-    if tolerance.has_quorum() || members.iter().all(|m| m.last_seen.is_none()) {
+    if tolerance.has_quorum() || members.iter().all(|m| m.last_seen.is_none() && !m.silent()) {
         return None;
     }
     let before = previous.and_then(|p| p.no_quorum_since);

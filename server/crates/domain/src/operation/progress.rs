@@ -47,7 +47,8 @@ impl Progress {
                 let last = self.steps.iter().enumerate().all(|(i, s)| i == step || matches!(s, S::Done | S::Skipped));
                 (S::Done, if last { O::Done } else { self.state })
             }
-            (K::Failed, O::Running | O::Cancelling, S::Running | S::Waiting) => (S::Failed, O::Stuck),
+            // From failed: it was retried, and the console found that it cannot run it.
+            (K::Failed, O::Running | O::Cancelling, S::Running | S::Waiting | S::Failed) => (S::Failed, O::Stuck),
             (K::Skipped, O::Stuck, S::Failed) => {
                 let last = self.steps.iter().enumerate().all(|(i, s)| i == step || matches!(s, S::Done | S::Skipped));
                 (S::Skipped, if last { O::Done } else { O::Running })

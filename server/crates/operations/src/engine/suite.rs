@@ -105,6 +105,9 @@ impl Inventory for TestInventory {
     async fn register_cluster(&self, _id: &ClusterId, _new: &NewCluster) -> Result<(), String> {
         Ok(())
     }
+    async fn forget_cluster(&self, _id: &ClusterId) -> Result<(), String> {
+        Ok(())
+    }
     fn now(&self) -> Timestamp {
         Timestamp(1_795_000_000_000)
     }

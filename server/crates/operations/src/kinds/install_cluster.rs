@@ -94,7 +94,8 @@ fn same_machine(hosts: &[HostSummary]) -> Vec<Check> {
                 subject: format!("{} and {}", one.name, other.name),
                 verdict: Verdict::Fail,
                 answer: "they show one host key".into(),
-                advice: "Choose one of them if they are one machine; give each its own host keys if one is a clone".into(),
+                advice: "Choose one of them if they are one machine; give each its own host keys if one is a clone"
+                    .into(),
             });
         }
     }

@@ -27,9 +27,18 @@ pub fn enable_and_start(was_enabled: bool) -> Part {
             Run::new(["systemctl", "enable", "--no-reload", UNIT]).into(),
             Run::new(["systemctl", "start", "--no-block", UNIT]).into(),
         ],
-        // 5: the unit is not there (any more).
-        undo: vec![Run::new(stop.iter().copied()).within(120).also_ok(5).also_ok(1).into()],
+        // A stop that failed must not go on to set member/ aside under a running etcd.
+        undo: vec![
+            Action::from(Run::new(stop.iter().copied()).within(120)).unless(not_there()),
+            Run::new(["systemctl", "reset-failed", UNIT]).also_ok(1).into(),
+        ],
     }
+}
+
+/// systemd knows no such unit.
+fn not_there() -> Condition {
+    let argv = ["systemctl", "show", "--property=LoadState", UNIT].map(str::to_owned).to_vec();
+    Condition::Prints { argv, text: "LoadState=not-found".into() }
 }
 
 /// Waits until systemd calls the unit active, which etcd does once it serves.

@@ -51,6 +51,9 @@ pub async fn fetch_digest(base: &str, version: Version, arch: Arch) -> Result<(S
         .ok_or_else(|| download(&url, &format!("it lists no {name}; check the version and the download URL")))
 }
 
+/// Hosts of one step ask for the same archive at once: the first brings it, the others find it.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A verified archive in `cache_dir`, downloaded unless it is there. `on_progress` hears how far it is.
 ///
 /// # Errors
@@ -64,6 +67,7 @@ pub async fn fetch_release(
     on_progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Release, RemoteError> {
     let (expected, trust) = fetch_digest(base, version, arch).await?;
+    let _others_wait = ONE_AT_A_TIME.lock().await;
     fs::create_dir_all(cache_dir).await.map_err(RemoteError::local(format!("cannot make {}", cache_dir.display())))?;
     // The digest is part of the name: archives of a mirror and of upstream may differ under one version.
     let path = cache_dir.join(format!("{}-{}.tar.gz", version.archive_stem(arch), &expected[..12]));

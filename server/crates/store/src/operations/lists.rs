@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteRow;
 macro_rules! summaries {
     ($tail:literal) => {
         sqlx::query(concat!(
-            "SELECT seq, id, kind, title, state, cluster, actor, started_at, updated_at, steps_done, step_count, reason,
+            "SELECT seq, id, kind, title, state, cluster, actor, started_at, updated_at, steps_done, step_count, reason, soaked,
                  CASE WHEN state IN ('done', 'unwound', 'handed_over') THEN ''
                      ELSE coalesce(json_extract(view_json, '$.steps[' || at_step || '].title'), '') END AS current
              FROM operations ",
@@ -36,6 +36,7 @@ fn summary(row: &SqliteRow) -> Result<OperationSummary> {
         steps_total: row.count("step_count")?,
         current: row.cell("current")?,
         reason: row.cell("reason")?,
+        soaked: row.cell("soaked")?,
     })
 }
 

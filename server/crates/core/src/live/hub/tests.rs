@@ -51,6 +51,7 @@ fn operation(n: u8, state: OperationState) -> LiveMessage {
         steps_total: 0,
         current: String::new(),
         reason: String::new(),
+        soaked: None,
     };
     LiveMessage::Operation { summary, steps: Vec::new(), entry: None }
 }

@@ -80,8 +80,34 @@ pub(super) fn build(
         s.lane(existing(s, params, target))
     }));
     steps.push(verify(&sites, params, target));
-    steps.push(cluster_step("register", "Take the cluster under management", target, register(params, target)));
+    let mut last = cluster_step("register", "Take the cluster under management", target, register(params, target));
+    for lane in &mut last.lanes {
+        lane.undo = vec![Effect::ForgetCluster { name: params.name.clone() }.into()];
+    }
+    steps.push(last);
     steps
+}
+
+/// Before anything of a host is changed: nobody brought an etcd to life there since the survey. A retry can be days
+/// after the review.
+fn nobody_else(params: &InstallParams) -> Part {
+    // Constant text; pidof is there with systemd's own dependencies, and where it is not, the next condition decides.
+    let no_etcd = Condition::succeeds(["/bin/sh", "-c", "! pidof etcd >/dev/null 2>&1"]);
+    let member = format!("{}/member", params.data_dir);
+    let guard = |condition, otherwise: &str| Action::from(Effect::Guard { condition, otherwise: otherwise.into() });
+    Part {
+        actions: vec![
+            guard(
+                no_etcd,
+                "etcd runs here since the review, and a running etcd is never touched: undo, and review again",
+            ),
+            guard(
+                Condition::absent(&member),
+                "the data directory holds member/ since the review, and it is never touched: undo, and review again",
+            ),
+        ],
+        undo: Vec::new(),
+    }
 }
 
 fn cluster_step(key: &str, title: &str, target: &ClusterTarget, action: Action) -> Step {
@@ -107,7 +133,7 @@ fn binaries_lane(site: &Site<'_>, params: &InstallParams, release: &Resolved) ->
         (Some(_), Some(_)) if wanted_is_there => Part::default(),
         (Some(found), Some(facts)) => {
             let present: Vec<String> = facts.etcd.binaries.iter().map(|(name, _)| name.clone()).collect();
-            binaries::install(found, &present, facts.selinux != "absent", &params.token)
+            nobody_else(params).then(binaries::install(found, &present, facts.selinux != "absent", &params.token))
         }
         _ => Part::default(),
     };
@@ -117,7 +143,8 @@ fn binaries_lane(site: &Site<'_>, params: &InstallParams, release: &Resolved) ->
 fn directories(site: &Site<'_>, params: &InstallParams) -> Part {
     let own = |mode| Ownership::new(accounts::USER, accounts::USER, mode);
     let before = |path: &str| site.seen.ownership.get(path);
-    accounts::etcd_user(site.etcd().is_some_and(|e| e.user_exists), &params.data_dir)
+    nobody_else(params)
+        .then(accounts::etcd_user(site.etcd().is_some_and(|e| e.user_exists), &params.data_dir))
         .then(files::directory(parent(CONF_PATH), &own(0o755), before(parent(CONF_PATH))))
         .then(files::directory(&params.data_dir, &own(0o700), before(&params.data_dir)))
 }
@@ -167,7 +194,7 @@ fn configuration(site: &Site<'_>, params: &InstallParams, target: &ClusterTarget
     let unit = files::put(UNIT_PATH, &root, UNIT, etcd.and_then(|e| e.unit.as_deref()), token)
         .then(files::directory(drop_in_dir, &root_dir, site.seen.ownership.get(drop_in_dir)))
         .then(files::put(DROP_IN_PATH, &root, DROP_IN, etcd.and_then(|e| e.drop_in.as_deref()), token));
-    conf.then(service::reload_around(unit))
+    nobody_else(params).then(conf).then(service::reload_around(unit))
 }
 
 fn start_lane(site: &Site<'_>, params: &InstallParams) -> Lane {

@@ -78,9 +78,10 @@ async fn try_look_at(planner: &Planner, params: &InstallParams, host: &HostSumma
     facts.disk = host.facts.as_ref().and_then(|f| f.disk);
     let conf_dir = etcd_conf::CONF_PATH.rsplit_once('/').map_or("/etc/etcd", |(dir, _)| dir);
     let drop_in_dir = etcd_conf::DROP_IN_PATH.rsplit_once('/').map_or("/", |(dir, _)| dir);
-    let stat = Command::new(["stat", "--format", "%n|%U|%G|%a", "--", conf_dir, drop_in_dir, params.data_dir.as_str()])
-        .root()
-        .deadline(Duration::from_secs(10));
+    let stat =
+        Command::new(["stat", "--format", "%n|%U|%G|%a|%u|%g", "--", conf_dir, drop_in_dir, params.data_dir.as_str()])
+            .root()
+            .deadline(Duration::from_secs(10));
     let stat = connection.run(stat).await.map_err(|e| e.to_string())?;
     Ok((connection, facts, parse_stat(&String::from_utf8_lossy(&stat.stdout))))
 }
@@ -91,6 +92,9 @@ fn parse_stat(text: &str) -> BTreeMap<String, Ownership> {
             let mut parts = line.split('|');
             let (path, owner, group) = (parts.next()?, parts.next()?, parts.next()?);
             let mode = u32::from_str_radix(parts.next()?, 8).ok()?;
+            // The name of a user or group that is gone is `UNKNOWN`; undo gives back by number then.
+            let or_number = |name, number| if name == "UNKNOWN" { number } else { name };
+            let (owner, group) = (or_number(owner, parts.next()?), or_number(group, parts.next()?));
             Some((path.to_owned(), Ownership::new(owner, group, mode)))
         })
         .collect()
@@ -140,8 +144,10 @@ mod tests {
 
     #[test]
     fn stat_lines_become_ownership() {
-        let parsed = parse_stat("/var/lib/etcd|etcd|etcd|700\nstat: cannot stat '/etc/etcd'\n");
+        let parsed =
+            parse_stat("/var/lib/etcd|etcd|etcd|700|990|990\n/x|UNKNOWN|root|755|990|0\nstat: cannot stat '/y'\n");
         assert_eq!(parsed.get("/var/lib/etcd"), Some(&Ownership::new("etcd", "etcd", 0o700)));
-        assert_eq!(parsed.len(), 1);
+        assert_eq!(parsed.get("/x"), Some(&Ownership::new("990", "root", 0o755)));
+        assert_eq!(parsed.len(), 2);
     }
 }
