@@ -107,7 +107,10 @@ pub(crate) type Waiting = Arc<dyn Fn() -> Shown + Send + Sync>;
 /// The view, or the problem instead.
 pub(crate) type Shown = Pin<Box<dyn Future<Output = Result<AnyView, AppError>> + Send>>;
 
-fn waiting(resource: Resource<Held>, show: Arc<dyn Fn(&Payload) -> Option<AnyView> + Send + Sync>) -> Waiting {
+/// What shows an answer; none when it is not of the page's type.
+type Show = Arc<dyn Fn(&Payload) -> Option<AnyView> + Send + Sync>;
+
+fn waiting(resource: Resource<Held>, show: Show) -> Waiting {
     Arc::new(move || {
         let show = Arc::clone(&show);
         Box::pin(async move { show(&resource.await?).ok_or_else(unreadable) })

@@ -155,18 +155,18 @@ fn head(index: usize, column: Column, sort: RwSignal<Sort>) -> AnyView {
 }
 
 fn body_row(
-    key: &String,
+    key: &str,
     columns: &'static [Column],
     rows: Signal<Vec<Row>>,
     on_action: Option<Callback<(String, &'static str)>>,
 ) -> AnyView {
-    let wanted = key.clone();
+    let wanted = key.to_owned();
     let row = memo(move || rows.with(|rows| rows.iter().find(|row| row.key == wanted).cloned()));
     let cells = columns
         .iter()
         .enumerate()
         .map(|(i, column)| {
-            let key = key.clone();
+            let key = key.to_owned();
             let cell = memo(move || {
                 row.with(|row| row.as_ref().and_then(|row| row.cells.get(i).cloned()).unwrap_or(Cell::Empty))
             });
