@@ -11,7 +11,7 @@ use crate::data::Boxed;
 use crate::{components::toast::Toasts, rpc, session::Session};
 use leptos::prelude::*;
 use quorate_domain::{
-    Action,
+    Action, HostId,
     host::{Contact, HostKey, HostSummary, Trust},
 };
 
@@ -37,18 +37,7 @@ fn unreached(host: &HostSummary, done: Callback<()>) -> AnyView {
     };
     let task = Task::new();
     let may = Session::get().may(Action::ManageHosts);
-    let id = host.id.clone();
-    let again = Callback::new(move |()| {
-        let id = id.clone();
-        task.run(move || {
-            let id = id.clone();
-            async move {
-                rpc::hosts::fetch_host_keys(id).await?;
-                done.try_run(());
-                Ok(())
-            }
-        });
-    });
+    let again = fetch(task, host.id.clone(), done);
     view! {
         <section class=if tried { "note tone-bad" } else { "note tone-busy" }>
             {if tried { Icon::Bad } else { Icon::Busy }.view()}
@@ -61,6 +50,21 @@ fn unreached(host: &HostSummary, done: Callback<()>) -> AnyView {
         </section>
     }
     .boxed()
+}
+
+/// Asks the host for its keys again.
+fn fetch(task: Task, id: HostId, done: Callback<()>) -> Callback<()> {
+    Callback::new(move |()| {
+        let id = id.clone();
+        task.run(move || {
+            let id = id.clone();
+            async move {
+                rpc::hosts::fetch_host_keys(id).await?;
+                done.try_run(());
+                Ok(())
+            }
+        });
+    })
 }
 
 fn ask(host: &HostSummary, offered: &[HostKey], pinned: &[HostKey], done: Callback<()>) -> AnyView {
@@ -81,18 +85,7 @@ fn ask(host: &HostSummary, offered: &[HostKey], pinned: &[HostKey], done: Callba
             }
         });
     });
-    let fetched = host.id.clone();
-    let fetch = Callback::new(move |()| {
-        let id = fetched.clone();
-        task.run(move || {
-            let id = id.clone();
-            async move {
-                rpc::hosts::fetch_host_keys(id).await?;
-                done.try_run(());
-                Ok(())
-            }
-        });
-    });
+    let fetch = fetch(task, host.id.clone(), done);
     let label = format!("{} {}", if changed { "Trust the new key of" } else { "Trust" }, host.name);
     let (tone, icon) = if changed { ("note tone-bad", Icon::Bad) } else { ("note tone-risk", Icon::Risk) };
     let look = if changed { Look::Danger } else { Look::Primary };

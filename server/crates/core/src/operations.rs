@@ -97,8 +97,13 @@ impl Console {
         let detail = format!("{id}, plan {}", &request.digest[..12.min(request.digest.len())]);
         let draft = AuditDraft::by(permit.actor(), "operation.start", &plan.title).detail(&detail);
         draft.write(&mut tx, self.0.clock.now()).await?;
-        tx.commit().await?;
-        engine.resume(id.clone());
+        let (engine, started) = (engine.clone(), id.clone());
+        whatever_the_caller_does(async move {
+            tx.commit().await?;
+            engine.resume(started);
+            Ok(())
+        })
+        .await?;
         Ok(StartOutcome::Started { operation: id })
     }
 
@@ -196,11 +201,16 @@ impl Console {
         let (entry, progress) = engine.steer(&mut tx, &row, choice, &actor.label()).await?;
         let action = format!("operation.{}", choice.as_str().replace('-', "_"));
         AuditDraft::by(actor, &action, &row.title).detail(id.as_str()).write(&mut tx, self.0.clock.now()).await?;
-        tx.commit().await?;
-        engine.told(id, &entry, &progress);
-        if progress.state.active() {
-            engine.resume(id.clone());
-        }
+        let (engine, steered) = (engine.clone(), id.clone());
+        whatever_the_caller_does(async move {
+            tx.commit().await?;
+            engine.told(&steered, &entry, &progress);
+            if progress.state.active() {
+                engine.resume(steered);
+            }
+            Ok(())
+        })
+        .await?;
         self.operation_summary(id).await
     }
 
@@ -211,6 +221,13 @@ impl Console {
     pub(crate) async fn operation_summary(&self, id: &OperationId) -> Result<OperationSummary, CoreError> {
         self.0.store.operation_summary(id).await?.ok_or_else(|| CoreError::not_found("operation", id))
     }
+}
+
+/// Carries `work` to its end although the request that wants it may be dropped: what was committed must also be worked on.
+async fn whatever_the_caller_does(
+    work: impl Future<Output = Result<(), CoreError>> + Send + 'static,
+) -> Result<(), CoreError> {
+    tokio::spawn(work).await.map_err(|error| CoreError::caused("an operation could not be taken up", error))?
 }
 
 fn stored(json: &str) -> Result<PlanView, CoreError> {

@@ -54,7 +54,9 @@ pub fn check_data_dir(path: &str) -> Result<(), String> {
     }
     const SYSTEM: [&str; 12] =
         ["bin", "boot", "dev", "etc", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "usr"];
-    if parts.len() < 2 || SYSTEM.contains(&parts[0]) {
+    // What stands right below these is shared or somebody's home: it would become etcd's alone.
+    let shared = matches!(parts[0], "var" | "home") && parts.len() == 2;
+    if parts.len() < 2 || SYSTEM.contains(&parts[0]) || shared {
         return Err(format!("{path} is a place for the system; use a directory of its own, such as /var/lib/etcd"));
     }
     Ok(())
@@ -159,7 +161,21 @@ mod tests {
         for good in ["/var/lib/etcd", "/data/etcd-1", "/srv/etcd/x"] {
             assert_eq!(check_data_dir(good), Ok(()), "{good}");
         }
-        for bad in ["", "var/lib", "/", "/var", "/etc/x", "/a//b", "/a/../b", "/a/b/", "/a b/c", "/a/$(x)", "/a/'b"] {
+        for bad in [
+            "",
+            "var/lib",
+            "/",
+            "/var",
+            "/var/lib",
+            "/home/anna",
+            "/etc/x",
+            "/a//b",
+            "/a/../b",
+            "/a/b/",
+            "/a b/c",
+            "/a/$(x)",
+            "/a/'b",
+        ] {
             assert!(check_data_dir(bad).is_err(), "{bad}");
         }
     }

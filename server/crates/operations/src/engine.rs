@@ -54,6 +54,15 @@ struct Inner {
     die: fn(),
 }
 
+/// Takes an operation off the list of those that are worked on.
+struct Freed<'a>(&'a Engine, &'a OperationId);
+
+impl Drop for Freed<'_> {
+    fn drop(&mut self) {
+        self.0.driven().remove(self.1);
+    }
+}
+
 /// What came of one pass over an operation.
 enum Pass {
     /// There is more to do.
@@ -189,6 +198,8 @@ impl Engine {
             if !self.driven().insert(id.clone()) {
                 return;
             }
+            // Also when a pass panics: the next press must find somebody free to work on it.
+            let freed = Freed(self, id);
             loop {
                 match self.pass(id).await {
                     Ok(Pass::Again) => {}
@@ -200,7 +211,7 @@ impl Engine {
                     }
                 }
             }
-            self.driven().remove(id);
+            drop(freed);
             // A choice that came between the last look and the removal found the operation still driven.
             match self.0.store.operation(id).await {
                 Ok(Some(row)) if row.state.active() => {}
@@ -255,7 +266,7 @@ impl Engine {
         let plan = parse_plan(row)?;
         self.log(&row.id, number, LogKind::UndoStarted, "").await?;
         let lanes = &plan.steps[number].lanes;
-        let result = self.run_lanes(row, number, lanes, |lane| (None, &lane.undo)).await;
+        let result = self.run_lanes(row, number, lanes, |lane| (lane.undo_unless.as_ref(), &lane.undo)).await;
         let progress = match result {
             Ok(()) => self.log(&row.id, number, LogKind::UndoFinished, "").await?,
             Err(why) => self.log(&row.id, number, LogKind::UndoFailed, &why).await?,

@@ -23,6 +23,9 @@ pub struct Lane {
     /// What takes it back, in order.
     #[serde(default)]
     pub undo: Vec<Action>,
+    /// When this holds the lane never began to change anything, and undo leaves it alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_unless: Option<Condition>,
     /// Run after a failure of this lane, for its output only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diagnose: Vec<Run>,
@@ -96,6 +99,7 @@ impl Plan {
             "kind_version": self.kind_version,
             "params": self.params,
             "hosts": self.hosts,
+            "logins": self.logins,
             "steps": self.steps,
             "verdicts": verdicts,
             "point_of_no_return": self.point_of_no_return,
@@ -136,6 +140,7 @@ pub(crate) mod tests {
                     unless: None,
                     actions: vec![Run::new(["true"]).into()],
                     undo: vec![],
+                    undo_unless: None,
                     diagnose: vec![],
                 }],
                 skippable: false,

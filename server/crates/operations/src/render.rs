@@ -27,7 +27,6 @@ pub fn view(plan: &Plan) -> PlanView {
 }
 
 fn step_view(step: &Step, index: u32) -> PlanStep {
-    // What makes a lane unnecessary on the way there does not on the way back.
     let of = |pick: fn(&Lane) -> &Vec<Action>, forward: bool| {
         let lanes = step.lanes.iter();
         let views = |lane| pick(lane).iter().map(move |action| effect_view(action, lane, forward));
@@ -46,7 +45,7 @@ fn step_view(step: &Step, index: u32) -> PlanStep {
 
 fn effect_view(action: &Action, lane: &Lane, forward: bool) -> EffectView {
     let host = lane.place.name().to_owned();
-    let of_lane = lane.unless.as_ref().filter(|_| forward);
+    let of_lane = if forward { lane.unless.as_ref() } else { lane.undo_unless.as_ref() };
     let unless = action.unless.as_ref().or(of_lane).map_or_else(String::new, condition_words);
     match &action.effect {
         Effect::Run(run) => {

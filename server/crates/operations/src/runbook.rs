@@ -82,8 +82,8 @@ fn run_script(login: &Login, run: &Run) -> String {
     match run.also_ok.as_slice() {
         [] => command,
         statuses => {
-            let tests: Vec<String> = statuses.iter().map(|s| format!("[ $? = {s} ]")).collect();
-            format!("{command} || {}", tests.join(" || "))
+            let tests: Vec<String> = statuses.iter().map(|s| format!("[ $rc = {s} ]")).collect();
+            format!("{command} || {{ rc=$?; {}; }}", tests.join(" || "))
         }
     }
 }
@@ -144,7 +144,7 @@ fn condition_script(login: &Login, condition: &Condition) -> String {
     match condition {
         Condition::Succeeds { argv } => format!("{} </dev/null >/dev/null 2>&1", remote(login, argv)),
         Condition::Prints { argv, text } => {
-            format!("{} </dev/null 2>/dev/null | grep -qxF {}", remote(login, argv), word(text.trim()))
+            format!("{} </dev/null 2>/dev/null | grep -xF {} >/dev/null", remote(login, argv), word(text.trim()))
         }
         Condition::MembersAgree { cluster } => format!(
             "{} </dev/null",

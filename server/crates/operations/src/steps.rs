@@ -6,7 +6,7 @@ pub mod binaries;
 pub mod files;
 pub mod service;
 
-use crate::effect::{Action, Run};
+use crate::effect::{Action, Condition, Run};
 
 /// Actions and what takes them back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,22 @@ impl Part {
     }
 }
 
+/// A note on the host that `step` of the operation with this token began to change it, and the condition under which it
+/// never did: what a step found there and refused to touch is not its undo's to take away.
+pub fn begun(token: &str, step: &str) -> (Part, Condition) {
+    let dir = undo_dir(token);
+    let note = format!("{dir}/begun-{step}");
+    let part = Part {
+        actions: vec![
+            Run::new(["install", "-d", "-m", "0700", &dir]).into(),
+            Run::new(["touch", &note]).into(),
+            Run::new(["sync", &note]).into(),
+        ],
+        undo: vec![Run::new(["rm", "-f", &note]).into()],
+    };
+    (part, Condition::absent(&note))
+}
+
 /// Where the console keeps what it brings to a host and what it replaced there.
 pub const HOST_DIR: &str = "/var/lib/quorate";
 
@@ -45,6 +61,15 @@ pub fn undo_dir(token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_that_never_began_leaves_no_note_and_has_nothing_to_undo() {
+        let (part, never) = begun("tok", "write_files");
+        assert_eq!(never, Condition::absent("/var/lib/quorate/undo/tok/begun-write_files"));
+        let both = part.then(Part { actions: Vec::new(), undo: vec![Run::new(["undo"]).into()] });
+        assert_eq!(both.undo.first(), Some(&Run::new(["undo"]).into()), "the note goes last");
+        assert_eq!(both.undo.len(), 2);
+    }
 
     #[test]
     fn undo_runs_backwards() {

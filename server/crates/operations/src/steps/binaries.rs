@@ -130,19 +130,7 @@ pub fn install(release: &Release, present: &[String], selinux: bool, token: &str
         "--directory",
         &Release::dir(),
     ]);
-    let mut put = vec![
-        "install".to_owned(),
-        "-o".into(),
-        "root".into(),
-        "-g".into(),
-        "root".into(),
-        "-m".into(),
-        "0755".into(),
-        "-t".into(),
-        BIN_DIR.into(),
-    ];
-    put.extend(NAMES.iter().map(|name| format!("{unpacked}/{name}")));
-    part = part.then(Part::run(extract.within(120))).then(Part::run(Run::new(put).within(120)));
+    part = part.then(Part::run(extract.within(120))).then(put(&unpacked));
     if selinux {
         // A file that was moved or unpacked keeps its label, the usual cause of trouble with SELinux.
         part = part.then(Part::run(Run::new(
@@ -150,6 +138,23 @@ pub fn install(release: &Release, present: &[String], selinux: bool, token: &str
         )));
     }
     part.then(Part::run(Run::new(["rm", "-rf", &release.archive(), &unpacked])))
+}
+
+/// Puts the binaries beside their places, syncs them, and renames them there: after a power cut each is the old one or
+/// the new one, whole.
+fn put(unpacked: &str) -> Part {
+    let beside = |name: &str| format!("{BIN_DIR}/.{name}.quorate-new");
+    let copy = |name: &str| {
+        let from = format!("{unpacked}/{name}");
+        Run::new(["install", "-o", "root", "-g", "root", "-m", "0755", "-T", &from, &beside(name)]).within(120)
+    };
+    let mut actions: Vec<Action> = NAMES.iter().map(|name| copy(name).into()).collect();
+    actions.push(Run::new(["sync".to_owned()].into_iter().chain(NAMES.map(beside))).within(120).into());
+    let there = |name: &str| format!("{BIN_DIR}/{name}");
+    actions
+        .extend(NAMES.map(|name| Action::from(Run::new(["mv", "--no-target-directory", &beside(name), &there(name)]))));
+    let undo = Run::new(["rm".to_owned(), "-f".into()].into_iter().chain(NAMES.map(beside)));
+    Part { actions, undo: vec![undo.into()] }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     effect::{Action, ClusterTarget, Condition, Effect, NewCluster, Place, Run},
     plan::{Lane, Step},
-    steps::{Part, accounts, binaries, files, files::Ownership, service},
+    steps::{Part, accounts, begun, binaries, files, files::Ownership, service, undo_dir},
 };
 use quorate_domain::{
     etcd_conf::{CONF_PATH, DROP_IN, DROP_IN_PATH, EtcdConf, InitialState, Setting, UNIT, UNIT_PATH},
@@ -30,7 +30,13 @@ struct Site<'a> {
 impl Site<'_> {
     fn lane(&self, part: Part) -> Lane {
         let place = Place::Host { id: self.host.id.clone(), name: self.host.name.clone() };
-        Lane { place, unless: None, actions: part.actions, undo: part.undo, diagnose: Vec::new() }
+        Lane { place, unless: None, actions: part.actions, undo: part.undo, undo_unless: None, diagnose: Vec::new() }
+    }
+
+    /// A lane that changes what may be somebody else's: `guard` first, then the note that it began, then `part`.
+    fn changing(&self, params: &InstallParams, key: &str, guard: Part, part: Part) -> Lane {
+        let (note, never) = begun(&params.token, key);
+        Lane { undo_unless: Some(never), ..self.lane(guard.then(note).then(part)) }
     }
 
     fn etcd(&self) -> Option<&EtcdFacts> {
@@ -69,10 +75,10 @@ pub(super) fn build(
         }));
     }
     steps.push(on_hosts("user_and_directories", "User etcd, /etc/etcd, the data directory", &|s| {
-        s.lane(directories(s, params))
+        s.changing(params, "user_and_directories", nobody_else(params), directories(s, params))
     }));
     steps.push(on_hosts("write_files", "Write etcd.conf, the unit and its drop-in", &|s| {
-        s.lane(configuration(s, params, target))
+        s.changing(params, "write_files", nobody_else(params), configuration(s, params, target))
     }));
     steps.push(on_hosts("start", "Enable and start etcd on all hosts at once", &|s| start_lane(s, params)));
     steps.push(cluster_step("members_agree", "All members answer and follow one leader", target, agree(target)));
@@ -93,7 +99,7 @@ pub(super) fn build(
 fn nobody_else(params: &InstallParams) -> Part {
     // Constant text; pidof is there with systemd's own dependencies, and where it is not, the next condition decides.
     let no_etcd = Condition::succeeds(["/bin/sh", "-c", "! pidof etcd >/dev/null 2>&1"]);
-    let member = format!("{}/member", params.data_dir);
+    let of_data = |name: &str| Condition::absent(&format!("{}/{name}", params.data_dir));
     let guard = |condition, otherwise: &str| Action::from(Effect::Guard { condition, otherwise: otherwise.into() });
     Part {
         actions: vec![
@@ -102,8 +108,12 @@ fn nobody_else(params: &InstallParams) -> Part {
                 "etcd runs here since the review, and a running etcd is never touched: undo, and review again",
             ),
             guard(
-                Condition::absent(&member),
+                of_data("member"),
                 "the data directory holds member/ since the review, and it is never touched: undo, and review again",
+            ),
+            guard(
+                of_data("wal"),
+                "the data directory holds wal/ since the review, and it is never touched: undo, and review again",
             ),
         ],
         undo: Vec::new(),
@@ -112,7 +122,8 @@ fn nobody_else(params: &InstallParams) -> Part {
 
 fn cluster_step(key: &str, title: &str, target: &ClusterTarget, action: Action) -> Step {
     let place = Place::Cluster { name: target.name.clone() };
-    let lane = Lane { place, unless: None, actions: vec![action], undo: Vec::new(), diagnose: Vec::new() };
+    let (actions, undo) = (vec![action], Vec::new());
+    let lane = Lane { place, unless: None, actions, undo, undo_unless: None, diagnose: Vec::new() };
     Step { key: key.into(), title: title.into(), lanes: vec![lane], skippable: false }
 }
 
@@ -133,18 +144,18 @@ fn binaries_lane(site: &Site<'_>, params: &InstallParams, release: &Resolved) ->
         (Some(_), Some(_)) if wanted_is_there => Part::default(),
         (Some(found), Some(facts)) => {
             let present: Vec<String> = facts.etcd.binaries.iter().map(|(name, _)| name.clone()).collect();
-            nobody_else(params).then(binaries::install(found, &present, facts.selinux != "absent", &params.token))
+            binaries::install(found, &present, facts.selinux != "absent", &params.token)
         }
         _ => Part::default(),
     };
-    Lane { unless: Some(binaries::in_place(params.version)), ..site.lane(part) }
+    let lane = site.changing(params, "install_binaries", nobody_else(params), part);
+    Lane { unless: Some(binaries::in_place(params.version)), ..lane }
 }
 
 fn directories(site: &Site<'_>, params: &InstallParams) -> Part {
     let own = |mode| Ownership::new(accounts::USER, accounts::USER, mode);
     let before = |path: &str| site.seen.ownership.get(path);
-    nobody_else(params)
-        .then(accounts::etcd_user(site.etcd().is_some_and(|e| e.user_exists), &params.data_dir))
+    accounts::etcd_user(site.etcd().is_some_and(|e| e.user_exists), &params.data_dir)
         .then(files::directory(parent(CONF_PATH), &own(0o755), before(parent(CONF_PATH))))
         .then(files::directory(&params.data_dir, &own(0o700), before(&params.data_dir)))
 }
@@ -194,14 +205,22 @@ fn configuration(site: &Site<'_>, params: &InstallParams, target: &ClusterTarget
     let unit = files::put(UNIT_PATH, &root, UNIT, etcd.and_then(|e| e.unit.as_deref()), token)
         .then(files::directory(drop_in_dir, &root_dir, site.seen.ownership.get(drop_in_dir)))
         .then(files::put(DROP_IN_PATH, &root, DROP_IN, etcd.and_then(|e| e.drop_in.as_deref()), token));
-    nobody_else(params).then(conf).then(service::reload_around(unit))
+    conf.then(service::reload_around(unit))
 }
 
 fn start_lane(site: &Site<'_>, params: &InstallParams) -> Lane {
     let part = service::set_member_aside(&params.data_dir, &params.token)
         .then(service::enable_and_start(site.etcd().is_some_and(|e| e.unit_enabled)))
         .then(service::wait_active(START_SECONDS));
-    Lane { diagnose: vec![service::journal()], ..site.lane(part) }
+    // Once this step began, the etcd that runs and the member/ that is there are its own.
+    let ours = |mut action: Action| {
+        action.unless = Some(Condition::exists(&format!("{}/begun-start", undo_dir(&params.token))));
+        action
+    };
+    let guard = nobody_else(params).actions.into_iter().map(ours).collect();
+    let guard = Part { actions: guard, undo: Vec::new() };
+    let lane = site.changing(params, "start", guard, part);
+    Lane { diagnose: vec![service::journal()], ..lane }
 }
 
 fn agree(target: &ClusterTarget) -> Action {
@@ -231,6 +250,7 @@ fn verify(sites: &[Site<'_>], params: &InstallParams, target: &ClusterTarget) ->
         unless: None,
         actions: vec![canary.into()],
         undo: Vec::new(),
+        undo_unless: None,
         diagnose: Vec::new(),
     });
     Step {

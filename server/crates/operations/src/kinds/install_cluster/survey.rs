@@ -1,7 +1,10 @@
 //! What the hosts of an install say about themselves and each other. Invariant: looks only; a host that cannot be
 //! reached becomes a failed check with its reason, never an error of the whole.
 
-use crate::{context::Planner, steps::files::Ownership};
+use crate::{
+    context::Planner,
+    steps::{files::Ownership, undo_dir},
+};
 use futures::future::join_all;
 use quorate_domain::{
     etcd_conf,
@@ -78,10 +81,12 @@ async fn try_look_at(planner: &Planner, params: &InstallParams, host: &HostSumma
     facts.disk = host.facts.as_ref().and_then(|f| f.disk);
     let conf_dir = etcd_conf::CONF_PATH.rsplit_once('/').map_or("/etc/etcd", |(dir, _)| dir);
     let drop_in_dir = etcd_conf::DROP_IN_PATH.rsplit_once('/').map_or("/", |(dir, _)| dir);
-    let stat =
-        Command::new(["stat", "--format", "%n|%U|%G|%a|%u|%g", "--", conf_dir, drop_in_dir, params.data_dir.as_str()])
-            .root()
-            .deadline(Duration::from_secs(10));
+    let used = undo_dir(&params.token);
+    let mut places = vec![conf_dir, drop_in_dir, params.data_dir.as_str()];
+    // A token that is still to be generated is nobody's.
+    places.extend(Some(used.as_str()).filter(|_| !params.token.is_empty()));
+    let stat = ["stat", "--dereference", "--format", "%n|%U|%G|%a|%u|%g", "--"].into_iter().chain(places);
+    let stat = Command::new(stat).root().deadline(Duration::from_secs(10));
     let stat = connection.run(stat).await.map_err(|e| e.to_string())?;
     Ok((connection, facts, parse_stat(&String::from_utf8_lossy(&stat.stdout))))
 }
@@ -120,6 +125,15 @@ impl Survey {
     pub(super) fn checks(&self, params: &InstallParams, hosts: &[HostSummary]) -> Vec<Check> {
         let mut checks = Vec::new();
         for ((seen, host), member) in self.hosts.iter().zip(hosts).zip(&params.members) {
+            if seen.ownership.contains_key(&undo_dir(&params.token)) {
+                checks.push(Check {
+                    name: "token_used".into(),
+                    subject: host.name.clone(),
+                    verdict: Verdict::Fail,
+                    answer: format!("an earlier operation used the token {} here", params.token),
+                    advice: "Give another token, or leave it out and one is generated".into(),
+                });
+            }
             match &seen.facts {
                 Ok(facts) => checks.extend(preflight::install_checks(host, facts, params, &member.address)),
                 Err(why) => checks.push(Check {
