@@ -5,15 +5,18 @@
 use crate::NAME;
 use crate::assets::Asset;
 use anyhow::{Context, Result, ensure};
-use std::path::Path;
-use walrus::{FunctionBuilder, FunctionId, FunctionKind, Module};
+use std::{collections::HashSet, path::Path};
+use walrus::{
+    FunctionBuilder, FunctionId, FunctionKind, Module,
+    ir::{Visitor, dfs_in_order},
+};
 use wasm_bindgen_cli_support::Bindgen;
 
-/// Parts of the names of functions that nothing calls, a tenth of the whole. The first two stay in because each boxed
-/// view and attribute points to its own: one is for pages that hydrate bit by bit (`mount::hydrate_lazy`), one for views
-/// from `template!`. The third is exported for server functions that stream. This site has none of these. Should one be
-/// called all the same, the page stops with "unreachable", which every browser journey would see.
-const NEVER_CALLED: [&str; 3] = ["hydrate_async", "hydrate_from_template", "intounderlying"];
+/// Parts of the names of functions that nothing calls, a twentieth of the whole. The first stays in because each boxed view
+/// points to its own; it is for pages that hydrate bit by bit (`mount::hydrate_lazy`). The second is exported for server
+/// functions that stream. This site has neither. Should one be called all the same, the page stops with "unreachable",
+/// which every browser journey would see.
+const NEVER_CALLED: [&str; 2] = ["hydrate_async", "intounderlying"];
 
 /// Binds the compiled wasm and returns the JavaScript module, the wasm and the snippets it imports.
 ///
@@ -51,17 +54,25 @@ pub fn bindings(wasm: &Path) -> Result<Vec<Asset>> {
 /// The compiled wasm, with an empty body for each function that nothing calls.
 fn without_never_called(wasm: &Path) -> Result<Vec<u8>> {
     let mut module = Module::from_file(wasm).with_context(|| format!("reading {}", wasm.display()))?;
-    let dead: Vec<FunctionId> = module
-        .funcs
-        .iter_local()
-        .map(|(id, _)| id)
-        .filter(|id| {
-            let name = module.funcs.get(*id).name.as_deref().unwrap_or_default();
-            // wasm-bindgen runs the descriptions of exports to learn their types.
-            !name.contains("describe") && NEVER_CALLED.iter().any(|part| name.contains(part))
-        })
-        .collect();
-    // Without names there is nothing to find, and the page is a tenth larger.
+    let named = |id: &FunctionId| {
+        let name = module.funcs.get(*id).name.as_deref().unwrap_or_default();
+        // wasm-bindgen runs the descriptions of exports to learn their types.
+        !name.contains("describe") && NEVER_CALLED.iter().any(|part| name.contains(part))
+    };
+    let mut dead: HashSet<FunctionId> = module.funcs.iter_local().map(|(id, _)| id).filter(named).collect();
+    // The compiler merges functions of one body and keeps one name for both: what living code calls is alive.
+    loop {
+        let mut called = Called::default();
+        for (_, function) in module.funcs.iter_local().filter(|(id, _)| !dead.contains(id)) {
+            dfs_in_order(&mut called, function, function.entry_block());
+        }
+        let before = dead.len();
+        dead.retain(|id| !called.0.contains(id));
+        if dead.len() == before {
+            break;
+        }
+    }
+    // Without names there is nothing to find, and the page is larger than it need be.
     ensure!(!dead.is_empty(), "{} has no function names: was it stripped?", wasm.display());
     for id in dead {
         let (params, results) = module.types.params_results(module.funcs.get(id).ty());
@@ -72,6 +83,16 @@ fn without_never_called(wasm: &Path) -> Result<Vec<u8>> {
         module.funcs.get_mut(id).kind = FunctionKind::Local(empty.local_func(arguments));
     }
     Ok(module.emit_wasm())
+}
+
+/// Which functions some code calls or takes a reference to.
+#[derive(Default)]
+struct Called(HashSet<FunctionId>);
+
+impl Visitor<'_> for Called {
+    fn visit_function_id(&mut self, id: &FunctionId) {
+        self.0.insert(*id);
+    }
 }
 
 /// The generated module is indented at random and by far; the browser does not need it.

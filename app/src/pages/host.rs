@@ -138,12 +138,13 @@ fn facts(host: &HostSummary) -> AnyView {
 }
 
 fn machine(f: &HostFacts) -> Vec<(&'static str, Cell)> {
-    let disk = f.disk.map_or("not measured (etcd runs here, or no root yet)".to_owned(), |d| {
+    let disk = f.disk.as_ref().map_or("not measured (etcd runs here, or no root yet)".to_owned(), |d| {
         format!(
-            "mean {}, worst {} of {} synced 2 KiB writes",
+            "mean {}, worst {} of {} synced 2 KiB writes for {}",
             format::millis(d.mean_micros),
             format::millis(d.max_micros),
-            d.writes
+            d.writes,
+            d.dir
         )
     });
     let ports: Vec<String> = f
@@ -175,11 +176,16 @@ fn etcd(e: &EtcdFacts) -> Vec<(&'static str, Cell)> {
         (true, _) => "there, empty of etcd",
         _ => "not there",
     };
-    let unit = match &e.unit_active {
+    let mut unit = match &e.unit_active {
+        Some(_) if e.unit_load.as_deref() == Some("masked") => "masked".to_owned(),
         None => "no unit".to_owned(),
         Some(active) if e.unit_enabled => format!("{active}, enabled"),
         Some(active) => format!("{active}, not enabled"),
     };
+    let files: Vec<&str> = e.unit_path.iter().chain(&e.unit_drop_ins).map(String::as_str).collect();
+    if !files.is_empty() {
+        unit = format!("{unit}: {}", files.join(" "));
+    }
     vec![
         ("etcd binary", Cell::Text(e.binary_version.map_or("none in /usr/bin".into(), |v| v.to_string()))),
         ("etcd unit", Cell::Text(unit)),

@@ -55,7 +55,8 @@ pub(crate) fn host_state(host: &HostSummary) -> (Tone, String) {
 }
 
 fn verdict_words(checks: &[quorate_domain::plan::Check]) -> (Tone, String) {
-    let worst = checks.iter().max_by_key(|check| check.verdict);
+    // Of several as bad the first: what runs on a host explains its ports.
+    let worst = checks.iter().rev().max_by_key(|check| check.verdict);
     match worst {
         Some(check) if check.verdict != Verdict::Pass => {
             (check.verdict.into(), format!("{}: {}", format::words(&check.name), check.answer))
@@ -82,7 +83,7 @@ fn row(host: &HostSummary) -> Row {
                 let text = format!("{} · {}", format::plural(f.cpus as usize, "CPU"), format::bytes(f.memory.0));
                 Cell::Number { value: f.memory.0, text }
             }),
-            facts.and_then(|f| f.disk).map_or(Cell::Empty, |d| Cell::Number {
+            facts.and_then(|f| f.disk.as_ref()).map_or(Cell::Empty, |d| Cell::Number {
                 value: d.mean_micros.into(),
                 text: format::millis(d.mean_micros),
             }),
@@ -210,6 +211,20 @@ mod tests {
         hosts[2].trust = Trust::Changed { pinned: vec![key()], offered: vec![key()] };
         order(&mut hosts);
         assert_eq!(hosts.iter().map(|h| h.name.as_str()).collect::<Vec<_>>(), ["lab3", "lab2", "lab1"]);
+    }
+
+    #[test]
+    fn the_first_of_the_worst_checks_is_said() {
+        let check = |name: &str, verdict| quorate_domain::plan::Check {
+            name: name.into(),
+            subject: String::new(),
+            verdict,
+            answer: "x".into(),
+            advice: String::new(),
+        };
+        let checks =
+            [check("clock", Verdict::Warn), check("etcd_running", Verdict::Fail), check("port_2379", Verdict::Fail)];
+        assert_eq!(verdict_words(&checks), (Verdict::Fail.into(), "etcd running: x".into()));
     }
 
     #[test]

@@ -243,9 +243,7 @@ impl ClusterView {
     /// The health of this view in words (design §7).
     pub fn health(&self) -> Health {
         let t = self.tolerance;
-        // Nobody was waited for in vain yet: only then is nothing known.
-        let not_asked = self.members.iter().all(|m| m.last_seen.is_none() && !m.silent());
-        let (level, text) = if self.members.is_empty() || not_asked {
+        let (level, text) = if !self.known() {
             (HealthLevel::Unknown, "Not seen yet".to_owned())
         } else if !t.has_quorum() {
             let since =
@@ -274,6 +272,11 @@ impl ClusterView {
         Health { level, text }
     }
 
+    /// Whether anything is known of it: somebody answered since the console looks, or all were waited for in vain.
+    pub fn known(&self) -> bool {
+        known(&self.members)
+    }
+
     /// The leader's view.
     pub fn leader_member(&self) -> Option<&MemberView> {
         self.members.iter().find(|m| Some(m.id) == self.leader)
@@ -285,6 +288,12 @@ impl ClusterView {
         let own = member.status.as_ref()?;
         (member.reachability == Reachability::Answering).then(|| leader.raft_index.0.saturating_sub(own.raft_applied.0))
     }
+}
+
+/// See [`ClusterView::known`]; for members that are not in a view yet.
+pub fn known(members: &[MemberView]) -> bool {
+    let waited_in_vain = !members.is_empty() && members.iter().all(MemberView::silent);
+    waited_in_vain || members.iter().any(|m| m.last_seen.is_some())
 }
 
 /// A cluster's row on the fleet page: the whole view, which the page sorts by health.

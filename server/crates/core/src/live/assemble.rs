@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The reason of a member that was not asked yet: nothing is known, good or bad.
 pub use quorate_domain::cluster::NOT_ASKED;
+use quorate_domain::cluster::known;
 
 /// How long answering voters that follow no leader count as electing one. After that they cannot reach each other.
 const ELECTION: i64 = 5_000;
@@ -215,7 +216,7 @@ fn no_quorum_since(
     scene: &Scene<'_>,
     previous: Option<&ClusterView>,
 ) -> Option<Timestamp> {
-    if tolerance.has_quorum() || members.iter().all(|m| m.last_seen.is_none() && !m.silent()) {
+    if tolerance.has_quorum() || !known(members) {
         return None;
     }
     let before = previous.and_then(|p| p.no_quorum_since);

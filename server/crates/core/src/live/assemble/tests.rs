@@ -272,7 +272,7 @@ proptest! {
             prop_assert_eq!(view.members.len(), usize::from(size));
             prop_assert!(view.members.is_sorted_by_key(|m| m.name.clone()));
             prop_assert_eq!(view.no_quorum_since.is_some(),
-                !view.tolerance.has_quorum() && view.members.iter().any(|m| m.last_seen.is_some()));
+                !view.tolerance.has_quorum() && view.known());
             for (member, answer) in view.members.iter().zip(&row) {
                 if let Some(answer) = answer {
                     prop_assert_eq!(member.reachability == Reachability::Answering, answer.is_some());
