@@ -9,6 +9,11 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
+/// The data directory that a host is looked at for before any install names another (the guide's).
+pub const USUAL_DATA_DIR: &str = "/var/lib/etcd";
+/// The ports, for clients and for peers, that it is looked at for (the guide's).
+pub const USUAL_PORTS: [u16; 2] = [2379, 2380];
+
 /// How root is reached on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -238,6 +243,16 @@ pub struct EtcdFacts {
     pub unit_active: Option<String>,
     /// Whether the unit is enabled.
     pub unit_enabled: bool,
+    /// LoadState of etcd.service as `systemctl show` says it (`loaded`, `masked`, `bad-setting` …); none without such a
+    /// unit.
+    #[serde(default)]
+    pub unit_load: Option<String>,
+    /// FragmentPath of etcd.service: the file that systemd reads as the unit; none without one.
+    #[serde(default)]
+    pub unit_path: Option<String>,
+    /// Files of etcd.service.d that change the unit: DropInPaths, and those that wait for a unit of this name.
+    #[serde(default)]
+    pub unit_drop_ins: Vec<String>,
     /// Whether a process named etcd runs.
     pub running: bool,
     /// The user etcd exists.
@@ -268,8 +283,8 @@ pub struct PortInUse {
     pub process: Option<String>,
 }
 
-/// Latency of 50 writes of 2 KiB with dsync in the data directory's file system, as etcd's WAL writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Latency of 50 writes of 2 KiB with dsync in a directory's file system, as etcd's WAL writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DiskLatency {
     /// Mean, microseconds.
@@ -278,6 +293,20 @@ pub struct DiskLatency {
     pub max_micros: u32,
     /// How many writes.
     pub writes: u32,
+    /// The directory in whose file system it was measured; facts from before this was kept are of the usual one.
+    #[serde(default = "usual_data_dir")]
+    pub dir: String,
+}
+
+fn usual_data_dir() -> String {
+    USUAL_DATA_DIR.into()
+}
+
+impl DiskLatency {
+    /// Whether it says something about `data_dir`: that directory or one below it.
+    pub fn is_of(&self, data_dir: &str) -> bool {
+        data_dir.strip_prefix(self.dir.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
 }
 
 /// Whether one host reaches another's port.
@@ -326,4 +355,31 @@ pub struct ConsoleKey {
     pub fingerprint: String,
     /// A shell line that adds it to the login's authorized_keys.
     pub one_liner: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_from_before_a_field_was_kept_are_still_read() {
+        let disk: DiskLatency =
+            serde_json::from_str(r#"{"mean_micros":1200,"max_micros":2000,"writes":50}"#).expect("old row");
+        assert_eq!(disk.dir, USUAL_DATA_DIR);
+        let etcd = r#"{"binary_version":null,"binaries":[],"unit_active":"active","unit_enabled":true,"running":true,
+            "user_exists":true,"data_dir_exists":true,"data_dir_has_member":true,"data_dir_is_mount":false,
+            "conf_dir_exists":true,"conf":null,"unit":null,"drop_in":null}"#;
+        let etcd: EtcdFacts = serde_json::from_str(etcd).expect("old row");
+        assert_eq!((etcd.unit_load, etcd.unit_path, etcd.unit_drop_ins), (None, None, Vec::new()));
+    }
+
+    #[test]
+    fn a_latency_is_of_its_directory_and_those_below_only() {
+        let disk = DiskLatency { mean_micros: 1, max_micros: 1, writes: 50, dir: "/var/lib/etcd".into() };
+        for (dir, of) in
+            [("/var/lib/etcd", true), ("/var/lib/etcd/a", true), ("/var/lib/etcd2", false), ("/srv", false)]
+        {
+            assert_eq!(disk.is_of(dir), of, "{dir}");
+        }
+    }
 }

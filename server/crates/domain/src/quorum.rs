@@ -47,8 +47,10 @@ impl Tolerance {
             1 => Some("One member cannot be lost: every restart of it stops the cluster. Use three.".into()),
             2 => Some("Two members are worse than one: losing either stops writes. Use three.".into()),
             n if n % 2 == 0 => Some(format!(
-                "{n} members tolerate no more failures than {}, and need one more vote. Use an odd number.",
-                n - 1
+                "{n} members can lose no more than {} members can ({}), and every write needs one more vote. Use an odd \
+                 number.",
+                n - 1,
+                Self::of(n, n).can_lose()
             )),
             n if n > 7 => Some(format!("{n} voters slow every write; etcd advises at most seven.")),
             _ => None,
@@ -73,6 +75,8 @@ mod tests {
     fn advice_names_even_and_tiny_clusters_only() {
         let advised: Vec<usize> = (0..10).filter(|&n| Tolerance::advice(n).is_some()).collect();
         assert_eq!(advised, [0, 1, 2, 4, 6, 8, 9]);
+        let even = "6 members can lose no more than 5 members can (2), and every write needs one more vote. Use an odd number.";
+        assert_eq!(Tolerance::advice(6).as_deref(), Some(even));
     }
 
     proptest! {

@@ -147,7 +147,7 @@ pub enum Severity {
 }
 
 /// (first affected, first fixed, mark). Sources: etcd CHANGELOG-3.5/3.6 and the advisories named in each text.
-const MARKS: [(Version, Version, Mark); 7] = [
+const MARKS: [(Version, Version, Mark); 9] = [
     (
         Version::new(3, 5, 0),
         Version::new(3, 5, 3),
@@ -176,6 +176,16 @@ const MARKS: [(Version, Version, Mark); 7] = [
             severity: Severity::Avoid,
             text: "A promoted learner is not saved in the v3 store: go to 3.5.32 or later before 3.6 (fixed in 3.5.20)",
         },
+    ),
+    (
+        Version::new(3, 5, 0),
+        Version::new(3, 5, 22),
+        Mark { severity: Severity::Note, text: "--force-new-cluster can leave old members behind (fixed in 3.5.22)" },
+    ),
+    (
+        Version::new(3, 5, 0),
+        Version::new(3, 5, 25),
+        Mark { severity: Severity::Note, text: "--force-new-cluster can leave learners behind (fixed in 3.5.25)" },
     ),
     (
         Version::new(3, 5, 0),
@@ -253,6 +263,9 @@ mod tests {
         let guide = Version::new(3, 5, 16);
         assert!(OFFERED.contains(&guide) && guide.installable());
         assert!(guide.marks().iter().any(|m| m.text.contains("3.5.32")));
+        let forced = |v: Version| v.marks().iter().filter(|m| m.text.contains("--force-new-cluster")).count();
+        let patches = [16, 21, 22, 24, 25].map(|patch| forced(Version::new(3, 5, patch)));
+        assert_eq!(patches, [2, 2, 1, 1, 0], "old members before 3.5.22, learners before 3.5.25");
         assert!(Version::new(3, 5, 33).marks().is_empty());
         assert!(!Version::new(3, 4, 23).installable());
     }

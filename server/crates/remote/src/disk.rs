@@ -38,11 +38,11 @@ pub async fn measure(host: &Host, dir: &str) -> Result<Option<DiskLatency>, Remo
     if text.trim() == "etcd" {
         return Ok(None);
     }
-    parse(&text, WRITES).map(Some).ok_or_else(|| host.garbled("the disk probe", &text))
+    parse(&text, WRITES, dir).map(Some).ok_or_else(|| host.garbled("the disk probe", &text))
 }
 
 /// Lines of dd: `2048 bytes (2.0 kB, 2.0 KiB) copied, 0.000123 s, 16.7 MB/s`.
-fn parse(text: &str, writes: u32) -> Option<DiskLatency> {
+fn parse(text: &str, writes: u32, dir: &str) -> Option<DiskLatency> {
     let seconds = |line: &str| -> Option<f64> {
         let (_, rest) = line.split_once("copied, ")?;
         rest.split_once(" s")?.0.trim().parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0)
@@ -58,6 +58,7 @@ fn parse(text: &str, writes: u32) -> Option<DiskLatency> {
         mean_micros: whole(mean),
         max_micros: whole(micros.iter().fold(0.0, |a: f64, b| a.max(*b))),
         writes,
+        dir: dir.to_owned(),
     })
 }
 
@@ -69,14 +70,15 @@ mod tests {
     #[test]
     fn dd_lines_become_mean_and_worst() {
         let text = "2048 bytes (2.0 kB, 2.0 KiB) copied, 0.001 s, 2 MB/s\n2048 bytes copied, 3e-03 s, 1 MB/s\n";
-        assert_eq!(parse(text, 2), Some(DiskLatency { mean_micros: 2000, max_micros: 3000, writes: 2 }));
-        assert_eq!(parse(text, 3), None);
+        let wanted = DiskLatency { mean_micros: 2000, max_micros: 3000, writes: 2, dir: "/srv/etcd".into() };
+        assert_eq!(parse(text, 2, "/srv/etcd"), Some(wanted));
+        assert_eq!(parse(text, 3, "/srv/etcd"), None);
     }
 
     proptest! {
         #[test]
         fn any_answer_is_survived(text in ".{0,200}", writes in 0u32..4) {
-            let _ = parse(&text, writes);
+            let _ = parse(&text, writes, "/");
         }
     }
 }

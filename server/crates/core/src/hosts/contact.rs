@@ -9,7 +9,7 @@ use crate::{
 };
 use quorate_domain::{
     HostId, Problem, ProblemKind,
-    host::{Contact, HostFacts, HostKey, HostSummary, Trust},
+    host::{Contact, HostFacts, HostKey, HostSummary, Trust, USUAL_DATA_DIR, USUAL_PORTS},
 };
 use quorate_remote::{Command, RemoteError, disk, facts, scan_keys};
 use std::{
@@ -18,9 +18,6 @@ use std::{
     time::Duration,
 };
 
-/// The data directory and ports that a host is looked at for before any install names others (the guide's).
-const USUAL_DATA_DIR: &str = "/var/lib/etcd";
-const USUAL_PORTS: [u16; 2] = [2379, 2380];
 /// Fetching host keys takes one TCP connection a key type.
 const SCAN_DEADLINE: Duration = Duration::from_secs(8);
 /// Hosts that are being looked at, so that two people pressing "check" cause one look.

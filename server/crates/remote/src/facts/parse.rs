@@ -52,6 +52,7 @@ pub fn parse(text: &str, moment: Moment) -> Result<HostFacts, String> {
     ports_in_use.retain(|used| wanted.contains(&used.port));
     ports_in_use.sort_by_key(|used| (used.port, used.process.is_none()));
     ports_in_use.dedup_by_key(|used| used.port);
+    let unit_load = one("unit_LoadState").filter(|state| *state != "not-found");
     Ok(HostFacts {
         taken_at: moment.now,
         hostname: one("hostname").unwrap_or_default().to_owned(),
@@ -74,11 +75,11 @@ pub fn parse(text: &str, moment: Moment) -> Result<HostFacts, String> {
             binary_version: one("etcd_version")
                 .and_then(|line| line.split_whitespace().last()?.parse::<Version>().ok()),
             binaries: all("binary").filter_map(binary).collect(),
-            unit_active: match one("unit_LoadState") {
-                None | Some("not-found") => None,
-                Some(_) => one("unit_ActiveState").map(str::to_owned),
-            },
+            unit_active: unit_load.and_then(|_| one("unit_ActiveState")).map(str::to_owned),
             unit_enabled: one("unit_UnitFileState").is_some_and(|state| state.starts_with("enabled")),
+            unit_load: unit_load.map(str::to_owned),
+            unit_path: one("unit_FragmentPath").map(merged_usr),
+            unit_drop_ins: drop_ins(one("unit_DropInPaths").unwrap_or_default(), all("unit_drop_in")),
             running: yes("running"),
             user_exists: yes("user"),
             data_dir_exists: yes("data_dir"),
@@ -107,6 +108,21 @@ fn binary(line: &str) -> Option<(String, String)> {
     let name = path.rsplit('/').next()?;
     let hex = digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
     hex.then(|| (name.to_owned(), digest.to_owned()))
+}
+
+/// `/lib` is `/usr/lib` on every distribution of today, and systemd names either.
+fn merged_usr(path: &str) -> String {
+    if path.starts_with("/lib/") { format!("/usr{path}") } else { path.to_owned() }
+}
+
+/// Those that systemd named, separated by spaces, and those that were found by themselves, each once. Drop-ins of other
+/// directories (`service.d` of all services) are nobody's of etcd.
+fn drop_ins<'a>(named: &'a str, found: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let of_etcd = |path: &&str| path.contains("/etcd.service.d/");
+    let mut paths: Vec<String> = named.split_whitespace().chain(found).filter(of_etcd).map(merged_usr).collect();
+    paths.sort();
+    paths.dedup();
+    paths
 }
 
 fn content(encoded: Option<&str>) -> Option<String> {
@@ -178,6 +194,10 @@ etcd_version=etcd Version: 3.5.16
 unit_LoadState=loaded
 unit_ActiveState=active
 unit_UnitFileState=enabled
+unit_FragmentPath=/lib/systemd/system/etcd.service
+unit_DropInPaths=/usr/lib/systemd/system/service.d/10-timeout-abort.conf /etc/systemd/system/etcd.service.d/quorate.conf
+unit_drop_in=/etc/systemd/system/etcd.service.d/quorate.conf
+unit_drop_in=/run/systemd/system/etcd.service.d/x y.conf
 running=1
 user=1
 data_dir=1
@@ -209,6 +229,11 @@ end=1
         assert_eq!(etcd.binary_version, Some(Version::new(3, 5, 16)));
         assert_eq!(etcd.binaries.len(), 1);
         assert_eq!(etcd.unit_active.as_deref(), Some("active"));
+        assert_eq!(etcd.unit_load.as_deref(), Some("loaded"));
+        assert_eq!(etcd.unit_path.as_deref(), Some("/usr/lib/systemd/system/etcd.service"));
+        let drop_ins =
+            ["/etc/systemd/system/etcd.service.d/quorate.conf", "/run/systemd/system/etcd.service.d/x y.conf"];
+        assert_eq!(etcd.unit_drop_ins, drop_ins);
         assert!(etcd.unit_enabled && etcd.running && etcd.data_dir_has_member && !etcd.data_dir_is_mount);
         assert_eq!(etcd.conf.as_deref(), Some("name: a\n"));
         assert_eq!(etcd.drop_in, None);
@@ -220,7 +245,10 @@ end=1
 
     #[test]
     fn a_bare_host_has_nothing_of_etcd() {
-        let facts = parse("machine=riscv64\nunit_LoadState=not-found\nunit_ActiveState=inactive\nend=1", MOMENT);
+        let facts = parse(
+            "machine=riscv64\nunit_LoadState=not-found\nunit_ActiveState=inactive\nunit_FragmentPath=\nunit_DropInPaths=\nend=1",
+            MOMENT,
+        );
         let facts = facts.expect("facts");
         assert_eq!(facts.etcd, EtcdFacts::default());
         assert_eq!((facts.arch, facts.systemd, facts.root), (None, None, false));

@@ -36,9 +36,16 @@ for binary in etcd etcdctl etcdutl; do
 done
 [ -x /usr/bin/etcd ] && say etcd_version "$(timeout 5 /usr/bin/etcd --version 2>/dev/null </dev/null | head -n1)"
 if [ -d /run/systemd/system ]; then
-  systemctl show -p LoadState -p ActiveState -p UnitFileState etcd.service 2>/dev/null </dev/null |
+  systemctl show -p LoadState -p ActiveState -p UnitFileState -p FragmentPath -p DropInPaths etcd.service \
+    2>/dev/null </dev/null |
     while IFS= read -r line; do say "unit_${line%%=*}" "${line#*=}"; done
 fi
+# systemd names drop-ins only once there is a unit.
+for path in /etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system; do
+  for at in "$path"/etcd.service.d/*.conf; do
+    { [ -e "$at" ] || [ -L "$at" ]; } && say unit_drop_in "$at"
+  done
+done
 for comm in /proc/[0-9]*/comm; do
   read -r name <"$comm" 2>/dev/null && [ "$name" = etcd ] && { say running 1; break; }
 done 2>/dev/null

@@ -56,6 +56,24 @@ async fn what_the_lab_cannot_be_is_read_from_replaced_programs() {
 }
 
 #[tokio::test]
+async fn what_would_change_the_unit_is_seen() {
+    let (_stage, host) = connected("ops").await;
+    let override_conf = "/etc/systemd/system/etcd.service.d/override.conf";
+    say(&host, sh(&format!("echo '[Service]' | install -D -m 0644 /dev/stdin {override_conf}"))).await;
+    let etcd = facts::gather(&host, "/var/lib/etcd", &[], now()).await.expect("facts").etcd;
+    assert_eq!((etcd.unit_load, etcd.unit_path), (None, None), "a drop-in alone is no unit");
+    assert_eq!(etcd.unit_drop_ins, [override_conf]);
+    let unit = "/etc/systemd/system/etcd.service";
+    say(&host, sh(&format!("printf '[Service]\\nExecStart=/bin/true\\n' >{unit}; systemctl daemon-reload"))).await;
+    let etcd = facts::gather(&host, "/var/lib/etcd", &[], now()).await.expect("facts").etcd;
+    assert_eq!((etcd.unit_load.as_deref(), etcd.unit_path.as_deref()), (Some("loaded"), Some(unit)));
+    assert_eq!(etcd.unit_drop_ins, [override_conf]);
+    say(&host, sh(&format!("rm {unit}; systemctl mask etcd.service"))).await;
+    let etcd = facts::gather(&host, "/var/lib/etcd", &[], now()).await.expect("facts").etcd;
+    assert_eq!(etcd.unit_load.as_deref(), Some("masked"));
+}
+
+#[tokio::test]
 async fn ports_are_open_refused_filtered_or_without_a_route() {
     let stage = Stage::new(3).await;
     let host = stage.host(0, "ops").await;
@@ -75,6 +93,7 @@ async fn ports_are_open_refused_filtered_or_without_a_route() {
 async fn the_disk_is_timed_but_never_under_a_running_etcd() {
     let (_stage, host) = connected("ops").await;
     let latency = disk::measure(&host, "/var/lib/etcd/not/there/yet").await.expect("measure").expect("timed");
+    assert_eq!(latency.dir, "/var/lib/etcd/not/there/yet");
     assert!(latency.writes == 50 && latency.mean_micros > 0 && latency.max_micros >= latency.mean_micros);
     assert_eq!(say(&host, sh("find / -xdev -name '.quorate-probe*'")).await, "");
     say(&host, sh("cp /usr/bin/sleep /srv/etcd")).await;

@@ -1,5 +1,7 @@
 //! What the hosts of an install say about themselves and each other. Invariant: looks only; a host that cannot be
-//! reached becomes a failed check with its reason, never an error of the whole.
+//! reached becomes a failed check with its reason, never an error of the whole. The network is in `reach`.
+
+mod reach;
 
 use crate::{
     context::Planner,
@@ -8,19 +10,19 @@ use crate::{
 use futures::future::join_all;
 use quorate_domain::{
     etcd_conf,
-    host::{HostFacts, HostSummary, PortReach},
+    host::{HostFacts, HostSummary},
     install::InstallParams,
     plan::{Check, Verdict},
     preflight,
 };
-use quorate_remote::{Command, Host, facts, ports};
+use quorate_remote::{Command, Host, facts};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// All hosts' answers.
 pub(super) struct Survey {
     /// In the order of the members.
     pub hosts: Vec<Surveyed>,
-    reach: Vec<(usize, usize, u16, PortReach)>,
+    ways: reach::Ways,
 }
 
 /// One host's answer.
@@ -44,7 +46,7 @@ impl Surveyed {
     }
 }
 
-/// Asks all hosts in parallel, then every pair about the peer port.
+/// Asks all hosts in parallel, then every pair about the peer port and itself about the client ports.
 pub(super) async fn look(planner: &Planner, params: &InstallParams, hosts: &[HostSummary]) -> Survey {
     let surveyed = join_all(hosts.iter().map(|host| look_at(planner, params, host))).await;
     let addresses: Vec<String> = surveyed
@@ -57,9 +59,9 @@ pub(super) async fn look(planner: &Planner, params: &InstallParams, hosts: &[Hos
             },
         )
         .collect();
-    let probes = surveyed.iter().enumerate().filter_map(|(from, seen)| Some((from, seen.connection.clone()?)));
-    let reach = join_all(probes.map(|(from, host)| probe(host, from, &addresses, params.peer_port))).await;
-    Survey { hosts: surveyed, reach: reach.into_iter().flatten().collect() }
+    let connections: Vec<Option<Arc<Host>>> = surveyed.iter().map(|seen| seen.connection.clone()).collect();
+    let ways = reach::probe(planner, params, &connections, &addresses).await;
+    Survey { hosts: surveyed, ways }
 }
 
 async fn look_at(planner: &Planner, params: &InstallParams, host: &HostSummary) -> Surveyed {
@@ -78,7 +80,7 @@ async fn try_look_at(planner: &Planner, params: &InstallParams, host: &HostSumma
     let gathered = facts::gather(&connection, &params.data_dir, &ports, planner.inventory.now()).await;
     let mut facts = gathered.map_err(|e| e.to_string())?;
     // Measured when the host was checked; measuring anew could turn its verdict between review and start.
-    facts.disk = host.facts.as_ref().and_then(|f| f.disk);
+    facts.disk = host.facts.as_ref().and_then(|f| f.disk.clone());
     let conf_dir = etcd_conf::CONF_PATH.rsplit_once('/').map_or("/etc/etcd", |(dir, _)| dir);
     let drop_in_dir = etcd_conf::DROP_IN_PATH.rsplit_once('/').map_or("/", |(dir, _)| dir);
     let used = undo_dir(&params.token);
@@ -105,20 +107,12 @@ fn parse_stat(text: &str) -> BTreeMap<String, Ownership> {
         .collect()
 }
 
-async fn probe(host: Arc<Host>, from: usize, addresses: &[String], port: u16) -> Vec<(usize, usize, u16, PortReach)> {
-    let others: Vec<usize> = (0..addresses.len()).filter(|to| *to != from).collect();
-    let targets: Vec<(String, u16)> = others.iter().map(|&to| (addresses[to].clone(), port)).collect();
-    // A probe that cannot run says nothing about the network: it counts as no answer.
-    let found = ports::probe(&host, &targets).await.unwrap_or_else(|_| vec![PortReach::Filtered; targets.len()]);
-    others.into_iter().zip(found).map(|(to, reach)| (from, to, port, reach)).collect()
-}
-
 impl Survey {
     /// A survey in which every host answered with these facts and none was asked about the others.
     #[cfg(test)]
     pub(super) fn of(facts: Vec<HostFacts>) -> Self {
         let seen = |facts| Surveyed { connection: None, facts: Ok(facts), ownership: BTreeMap::new() };
-        Self { hosts: facts.into_iter().map(seen).collect(), reach: Vec::new() }
+        Self { hosts: facts.into_iter().map(seen).collect(), ways: reach::Ways::default() }
     }
 
     /// All verdicts.
@@ -145,9 +139,7 @@ impl Survey {
                 }),
             }
         }
-        for (from, to, port, reach) in &self.reach {
-            checks.push(preflight::port_check(&hosts[*from].name, &hosts[*to].name, *port, *reach));
-        }
+        checks.extend(self.ways.checks(hosts));
         checks
     }
 }
