@@ -138,9 +138,10 @@ pub(super) fn version_choice(form: Form) -> AnyView {
     let offered = move || OFFERED.iter().any(|v| version.with(|typed| *typed == v.to_string()));
     let offer = form.offer;
     let known = move |v: Version| match (offer.lacks(v), offer.proposes(v)) {
-        (true, _) => "not at this source",
-        (_, true) => "proposed",
-        _ => "",
+        (true, _) => Some("not at this source"),
+        (_, true) => Some("proposed"),
+        // No empty text: hydration would look for a text node that the HTML does not have.
+        _ => None,
     };
     let lines = OFFERED
         .into_iter()
