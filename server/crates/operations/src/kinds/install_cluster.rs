@@ -305,6 +305,7 @@ pub(crate) mod tests {
             [
                 "bring_archive",
                 "install_binaries",
+                "remove_archive",
                 "user_and_directories",
                 "write_files",
                 "start",
@@ -315,6 +316,17 @@ pub(crate) mod tests {
             ]
         );
         assert!(plan.startable(), "{:?}", plan.checks);
+    }
+
+    #[test]
+    fn the_archive_is_removed_also_where_the_binaries_are_in_place_already() {
+        let plan = sample_plan();
+        let step = plan.steps.iter().find(|s| s.key == "remove_archive").expect("step");
+        for lane in &step.lanes {
+            assert_eq!(lane.unless, None);
+            let action = serde_json::to_string(&lane.actions).expect("json");
+            assert!(action.contains("etcd-v3.5.16-linux-amd64.tar.gz"), "{action}");
+        }
     }
 
     #[test]

@@ -137,7 +137,13 @@ pub fn install(release: &Release, present: &[String], selinux: bool, token: &str
             ["restorecon"].into_iter().map(str::to_owned).chain(NAMES.iter().map(|n| format!("{BIN_DIR}/{n}"))),
         )));
     }
-    part.then(Part::run(Run::new(["rm", "-rf", &release.archive(), &unpacked])))
+    part
+}
+
+/// Removes the archive and what was unpacked of it. Not a part of `install`: a host that goes down between putting the
+/// binaries in place and this has them in place when the lane is tried again, and this is still to be done.
+pub fn tidy(release: &Release) -> Part {
+    Part::run(Run::new(["rm", "-rf", &release.archive(), &release.unpacked()]))
 }
 
 /// Puts the binaries beside their places, syncs them, and renames them there: after a power cut each is the old one or

@@ -39,6 +39,11 @@ impl Site<'_> {
         Lane { undo_unless: Some(never), ..self.lane(guard.then(note).then(part)) }
     }
 
+    /// The archive for this host's architecture.
+    fn release<'r>(&self, resolved: &'r Resolved) -> Option<&'r binaries::Release> {
+        resolved.of(self.facts?.arch?)
+    }
+
     fn etcd(&self) -> Option<&EtcdFacts> {
         self.facts.map(|f| &f.etcd)
     }
@@ -72,6 +77,9 @@ pub(super) fn build(
         }));
         steps.push(on_hosts("install_binaries", "Put etcd, etcdctl and etcdutl in /usr/bin", &|s| {
             binaries_lane(s, params, release)
+        }));
+        steps.push(on_hosts("remove_archive", "Remove the archive", &|s| {
+            s.lane(s.release(release).map(binaries::tidy).unwrap_or_default())
         }));
     }
     steps.push(on_hosts("user_and_directories", "User etcd, /etc/etcd, the data directory", &|s| {
@@ -128,7 +136,7 @@ fn cluster_step(key: &str, title: &str, target: &ClusterTarget, action: Action) 
 }
 
 fn bring_lane(site: &Site<'_>, params: &InstallParams, release: &Resolved) -> Lane {
-    let part = match site.facts.and_then(|f| f.arch).and_then(|arch| release.of(arch)) {
+    let part = match site.release(release) {
         Some(found) if params.source == BinarySource::Push => binaries::push(found),
         Some(found) => binaries::download(found),
         None => Part::default(),
@@ -137,7 +145,7 @@ fn bring_lane(site: &Site<'_>, params: &InstallParams, release: &Resolved) -> La
 }
 
 fn binaries_lane(site: &Site<'_>, params: &InstallParams, release: &Resolved) -> Lane {
-    let found = site.facts.and_then(|f| f.arch).and_then(|arch| release.of(arch));
+    let found = site.release(release);
     let wanted_is_there = site.etcd().is_some_and(|e| e.binary_version == Some(params.version));
     let part = match (found, site.facts) {
         // The wanted version was there before: it stays as it is, also after undo.
