@@ -42,7 +42,7 @@ async function coldStart(dataDir) {
   return took;
 }
 
-const rss = (pid) => Number(readFileSync(`/proc/${pid}/status`, "utf8").match(/VmRSS:\s+(\d+)/)[1]) / 1024;
+const rss = (pid) => Number(readFileSync(`/proc/${pid}/status`, "utf8").match(/VmRSS:\s+(\d+) kB/)[1]) * 1024 / 1e6;
 
 lab(["up", 9]);
 lab(["wipe", ...NUMBERS]);
@@ -63,7 +63,7 @@ const rows = await withConsole(NUMBERS, async ({ server, api, login, hosts, data
     { name: "overview TTFB median", unit: "ms", value: median(times), samples: times.length },
     { name: "wasm, brotli", unit: "KB", value: statSync(`${TOP}target/site/pkg/quorate.wasm.br`).size / 1000, goal: 300 },
     { name: "cold start", unit: "ms", value: median(starts), goal: 300, samples: starts.length },
-    { name: "idle memory (RSS)", unit: "MiB", value: memory, goal: 60 },
+    { name: "idle memory (RSS)", unit: "MB", value: memory, goal: 60 },
   ];
 });
 report("pages", rows);

@@ -32,8 +32,13 @@ export class TestConsole {
   log() {
     return readFileSync(this.logFile, "utf8");
   }
+  /** A panic ends one request at most, so a page can be right in spite of it; it is a defect all the same. */
+  expectNoPanic() {
+    expect(this.log().split("\n").filter((line) => line.includes("panicked at")), this.logFile).toEqual([]);
+  }
   async remove() {
     await this.stop();
+    this.expectNoPanic();
     rmSync(this.dataDir, { recursive: true, force: true });
     rmSync(this.logFile, { force: true });
   }
@@ -132,7 +137,7 @@ export const test = base.extend<Test, Worker>({
 
   expectedTrouble: async ({}, use) => use([]),
 
-  page: async ({ page, expectedTrouble, javaScriptEnabled }, use) => {
+  page: async ({ page, console: server, expectedTrouble, javaScriptEnabled }, use) => {
     const trouble: string[] = [];
     page.on("console", (message) => {
       if (message.type() === "error") trouble.push(`console: ${message.text()} (${message.location().url})`);
@@ -149,6 +154,7 @@ export const test = base.extend<Test, Worker>({
     await use(page);
     // axe is a script; without scripts the page is the HTML that the other journeys begin with.
     if (javaScriptEnabled && page.url().startsWith("http")) await expectAccessible(page);
+    server.expectNoPanic();
     const unexpected = trouble.filter((line) => !expectedTrouble.some((pattern) => pattern.test(line)));
     expect(unexpected, "console errors and failed requests").toEqual([]);
   },

@@ -149,11 +149,11 @@ impl Console {
     ) -> Result<OperationDetail, CoreError> {
         let row = self.operation_row(id).await?;
         let plan: PlanView = stored(&row.view_json)?;
-        let (class, soaked) = (row.class, row.soaked);
-        let log = self.0.store.log(id).await?;
         let output = self.0.store.output(id, 0, OUTPUT_MAX).await?;
+        let whole = self.0.store.operation_with_log(id).await?;
+        let (summary, log) = whole.ok_or_else(|| CoreError::not_found("operation", id))?;
+        let (class, soaked) = (row.class, summary.soaked);
         let progress = Progress::replay(row.step_count as usize, &log).map_err(CoreError::internal)?;
-        let summary = self.operation_summary(id).await?;
         let skippable: Vec<bool> = plan.steps.iter().map(|s| s.skippable).collect();
         let choices = choices(&progress, &skippable, plan.point_of_no_return)
             .into_iter()

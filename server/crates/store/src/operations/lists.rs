@@ -7,13 +7,22 @@ use crate::{
     cells::Cells,
     tx::{Db, Query},
 };
-use quorate_domain::{ClusterId, HostId, OperationId, operation::OperationSummary};
+use quorate_domain::{
+    ClusterId, HostId, OperationId,
+    operation::{LogEntry, OperationSummary},
+};
 use sqlx::sqlite::SqliteRow;
 
 macro_rules! summaries {
     ($tail:literal) => {
+        summaries!("", $tail)
+    };
+    ($more:literal, $tail:literal) => {
         sqlx::query(concat!(
-            "SELECT seq, id, kind, title, state, cluster, actor, started_at, updated_at, steps_done, step_count, reason, soaked,
+            "SELECT ",
+            $more,
+            "seq, id, kind, title, state, cluster, actor, started_at, updated_at, steps_done, step_count,
+                 reason, soaked,
                  CASE WHEN state IN ('done', 'unwound', 'handed_over') THEN ''
                      ELSE coalesce(json_extract(view_json, '$.steps[' || at_step || '].title'), '') END AS current
              FROM operations ",
@@ -82,6 +91,22 @@ impl Store {
     pub async fn operation_summary(&self, id: &OperationId) -> Result<Option<OperationSummary>> {
         let row = self.reader().optional(summaries!("WHERE id = ?").bind(id.as_str()), READING).await?;
         row.as_ref().map(summary).transpose()
+    }
+
+    /// The same with the log, both of one moment: what a person may choose follows from the log, and must fit the state
+    /// that is shown beside it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn operation_with_log(&self, id: &OperationId) -> Result<Option<(OperationSummary, Vec<LogEntry>)>> {
+        let query = summaries!(
+            "(SELECT json_group_array(json_object('seq', l.seq, 'at', l.at, 'step', l.step, 'kind', l.kind,
+                      'detail', l.detail) ORDER BY l.seq)
+                  FROM operation_log l WHERE l.operation = operations.id) AS log, ",
+            "WHERE id = ?"
+        );
+        let row = self.reader().optional(query.bind(id.as_str()), READING).await?;
+        row.as_ref().map(|row| Ok((summary(row)?, row.json("log")?))).transpose()
     }
 
     /// Operations that hold claims, oldest first.

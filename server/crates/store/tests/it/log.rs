@@ -88,6 +88,8 @@ async fn the_row_shows_where_the_operation_is() {
     assert_eq!((summary.steps_done, summary.steps_total, summary.current.as_str()), (1, 2, "second"));
     assert_eq!((summary.state, summary.updated_at), (OperationState::Stuck, Timestamp(400)));
     assert!(summary.reason.len() <= 8192);
+    let log = f.store.log(&id).await.unwrap();
+    assert_eq!(f.store.operation_with_log(&id).await.unwrap().unwrap(), (summary.clone(), log));
     assert_eq!(f.store.operation_summaries(5, None, None).await.unwrap(), [summary]);
 
     let mut tx = f.store.begin().await.unwrap();
