@@ -23,10 +23,12 @@ pub async fn gather(host: &Host, data_dir: &str, ports: &[u16], now: Timestamp) 
     host.connect().await?;
     let asked = Instant::now();
     let clock = host.run_ok(Command::new(["date", "+%s%N"]).deadline(DEADLINE)).await?;
+    // The host read its clock somewhere between question and answer: half the round trip is the best guess.
+    let half = asked.elapsed() / 2;
     let moment = Moment {
         now,
-        // The host read its clock somewhere between question and answer: half the round trip is the best guess.
-        since_now: asked.duration_since(started) + asked.elapsed() / 2,
+        since_now: asked.duration_since(started) + half,
+        give_or_take: half,
         host_nanos: clock.text().trim().parse().ok(),
     };
     let mut args = vec!["/bin/sh".to_owned(), "-s".into(), "--".into(), data_dir.into()];

@@ -205,7 +205,11 @@ impl App {
         assert!(failed.is_empty(), "failed checks: {failed:?}");
         let start =
             json!({"kind": kind, "params": plan["params"], "digest": plan["digest"], "confirm": plan["confirm"]});
-        let started = self.post("/operations", start).await;
+        let (status, started) = self.request(Method::POST, "/operations", Some(start)).await;
+        let verdicts = |plan: &Value| -> Vec<Value> { plan["checks"].as_array().cloned().unwrap_or_default() };
+        let (reviewed, now) = (verdicts(&plan), verdicts(&started["plan"]));
+        let moved: Vec<&Value> = reviewed.iter().chain(&now).filter(|c| c["verdict"] != "pass").collect();
+        assert!(status.is_success(), "{status} {} {}: {moved:?}", started["title"], started["detail"]);
         text(&started["operation"])
     }
 

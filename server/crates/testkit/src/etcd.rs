@@ -15,7 +15,7 @@ use process::Shape;
 use quorate_domain::MemberId;
 use quorate_etcd::{EtcdError, MemberClient, MemberEndpoint, StatusReply, bootstrap_member_id, etcd_client};
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -176,21 +176,17 @@ impl EtcdCluster {
     }
 }
 
+/// The address is the cluster's own, so each port of it is what it says. Below the range that the kernel hands out.
 async fn shape(i: usize, ip: Ipv4Addr, wire: &Wire) -> Shape {
-    let listen = free_port(ip);
-    let advertised = wire.listen(ip, listen).await;
+    let port = |first: u16| SocketAddr::from((ip, first + u16::try_from(i).expect("few members")));
+    let listen = port(22_000);
+    let advertised = wire.listen(port(23_000), listen).await;
     Shape {
         name: format!("m{i}"),
-        client_url: format!("http://{}", free_port(ip)),
+        client_url: format!("http://{}", port(21_000)),
         listen_peer_url: format!("http://{listen}"),
         peer_url: advertised,
     }
-}
-
-/// A port nobody listens on. Nobody else uses this cluster's address, so it stays free.
-fn free_port(ip: Ipv4Addr) -> SocketAddr {
-    let probe = TcpListener::bind((ip, 0)).expect("a loopback port");
-    probe.local_addr().expect("its address")
 }
 
 /// A loopback address that no other cluster of this or another test process uses.

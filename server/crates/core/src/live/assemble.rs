@@ -20,6 +20,38 @@ use quorate_domain::cluster::known;
 /// How long answering voters that follow no leader count as electing one. After that they cannot reach each other.
 const ELECTION: i64 = 5_000;
 
+/// How long voters that answer may still follow nobody, or the one before, after another took the lead: it was elected by a
+/// majority, and the others hear of it with its first heartbeat.
+const SETTLING: i64 = 1_000;
+
+/// Who leads in the views, since when, and who did before (none for the first leader that was seen).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lead {
+    /// The leader.
+    pub id: MemberId,
+    /// The first view in which it led.
+    pub since: Timestamp,
+    /// Who led before.
+    pub before: Option<MemberId>,
+}
+
+impl Lead {
+    /// The lead after a view of `at` in which `leader` leads; kept while nobody does. `interrupted`: nobody led in the view
+    /// before.
+    pub fn after(lead: Option<Self>, leader: Option<MemberId>, interrupted: bool, at: Timestamp) -> Option<Self> {
+        match (lead, leader) {
+            (Some(lead), Some(id)) if lead.id == id && !interrupted => Some(lead),
+            (lead, Some(id)) => Some(Self { id, since: at, before: lead.map(|l| l.id) }),
+            (lead, None) => lead,
+        }
+    }
+
+    /// Whether `member` may not have heard of it yet. An old leader that was cut off has not either, and does not count.
+    fn unheard_by(&self, member: MemberId, at: Timestamp) -> bool {
+        at.0 - self.since.0 < SETTLING && self.before.is_some_and(|before| before == self.id || before != member)
+    }
+}
+
 /// A member as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -104,6 +136,8 @@ pub struct Scene<'a> {
     pub operation: Option<OperationId>,
     /// Since when no leader is known; none if the previous view had one.
     pub leaderless_since: Option<Timestamp>,
+    /// Who led in the views before.
+    pub lead: Option<Lead>,
     /// Now.
     pub taken_at: Timestamp,
 }
@@ -201,12 +235,15 @@ pub(super) fn leader(members: &[MemberView]) -> Option<(MemberId, u64)> {
 
 fn tolerance(members: &[MemberView], leader: Option<(MemberId, u64)>, scene: &Scene<'_>) -> Tolerance {
     let electing = scene.leaderless_since.is_none_or(|since| scene.taken_at.0 - since.0 < ELECTION);
-    let counts = |status: &MemberStatus| match leader {
-        Some((id, term)) => status.leader == Some(id) && status.raft_term.0 == term,
+    let interrupted = scene.leaderless_since.is_some();
+    let lead = Lead::after(scene.lead, leader.map(|(id, _)| id), interrupted, scene.taken_at);
+    let counts = |member: &MemberView, status: &MemberStatus| match leader {
+        Some((id, term)) if status.leader == Some(id) && status.raft_term.0 == term => true,
+        Some((_, term)) => status.raft_term.0 <= term && lead.is_some_and(|l| l.unheard_by(member.id, scene.taken_at)),
         None => electing,
     };
     let voters = members.iter().filter(|m| m.role == MemberRole::Voter).count();
-    let healthy = answering(members).filter(|(m, s)| m.role == MemberRole::Voter && counts(s)).count();
+    let healthy = answering(members).filter(|(m, s)| m.role == MemberRole::Voter && counts(m, s)).count();
     Tolerance::of(voters, healthy)
 }
 

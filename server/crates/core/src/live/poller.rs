@@ -4,7 +4,7 @@
 
 use super::{
     Endpoints, MemberAddress,
-    assemble::{Answer, Known, NOT_ASKED, Scene, Seat, assemble, leader},
+    assemble::{Answer, Known, Lead, NOT_ASKED, Scene, Seat, assemble, leader},
     events::events,
     hub::Hub,
     link::Link,
@@ -60,6 +60,7 @@ pub(super) struct Poller {
     list: ListState,
     previous: Option<Arc<ClusterView>>,
     leaderless_since: Option<Timestamp>,
+    lead: Option<Lead>,
     /// Views in a row in which nobody answered.
     dead_views: u32,
 }
@@ -120,6 +121,7 @@ impl Poller {
             list: ListState::default(),
             previous,
             leaderless_since: None,
+            lead: None,
             dead_views: 0,
         };
         new.lines = record.members.iter().map(|m| new.line(Known::recorded(m, &record.token))).collect();
@@ -308,9 +310,11 @@ impl Poller {
             units: &inputs.units,
             operation: inputs.operation,
             leaderless_since: self.leaderless_since,
+            lead: self.lead,
             taken_at,
         };
         let mut view = assemble(&scene, self.previous.as_deref());
+        self.lead = Lead::after(self.lead, view.leader, self.leaderless_since.is_some(), taken_at);
         self.leaderless_since = match view.leader {
             Some(_) => None,
             None => self.leaderless_since.or(Some(taken_at)),

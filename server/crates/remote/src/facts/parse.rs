@@ -20,15 +20,20 @@ pub struct Moment {
     pub now: Timestamp,
     /// From then until the host read its clock, as well as that can be told.
     pub since_now: Duration,
+    /// How much earlier or later that can have been: half of the round trip.
+    pub give_or_take: Duration,
     /// The host's clock, nanoseconds since the epoch.
     pub host_nanos: Option<i128>,
 }
 
 impl Moment {
+    /// How far the clocks are apart at least: what a slow answer can explain is not held against the host's clock.
     fn offset_millis(&self) -> i64 {
         let Some(host) = self.host_nanos else { return 0 };
-        let console = i128::from(self.now.0) * 1_000_000 + i128::try_from(self.since_now.as_nanos()).unwrap_or(0);
-        i64::try_from((host - console) / 1_000_000).unwrap_or(i64::MAX)
+        let nanos = |d: Duration| i128::try_from(d.as_nanos()).unwrap_or(0);
+        let apart = host - i128::from(self.now.0) * 1_000_000 - nanos(self.since_now);
+        let surely = apart.signum() * (apart.abs() - nanos(self.give_or_take)).max(0);
+        i64::try_from(surely / 1_000_000).unwrap_or(i64::MAX)
     }
 }
 
@@ -172,7 +177,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MOMENT: Moment = Moment { now: Timestamp(1000), since_now: Duration::from_millis(10), host_nanos: None };
+    const MOMENT: Moment = Moment {
+        now: Timestamp(1000),
+        since_now: Duration::from_millis(10),
+        give_or_take: Duration::ZERO,
+        host_nanos: None,
+    };
 
     const ANSWER: &str = "root=1
 hostname=lab1
@@ -266,6 +276,10 @@ end=1
         assert_eq!(at(1_010_000_000), 0);
         assert_eq!(at(1_510_000_000), 500);
         assert_eq!(at(10_000_000), -1000);
+        let slowly = |nanos| {
+            Moment { host_nanos: Some(nanos), give_or_take: Duration::from_millis(600), ..MOMENT }.offset_millis()
+        };
+        assert_eq!([slowly(1_510_000_000), slowly(510_000_000), slowly(2_010_000_000)], [0, 0, 400]);
     }
 
     proptest! {

@@ -5,7 +5,7 @@
 use quorate_domain::MemberId;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
@@ -43,10 +43,10 @@ impl Wire {
         self.cut.send_modify(|cut| _ = cut.remove(peer_url));
     }
 
-    /// Opens a port in front of `upstream` and returns the peer URL to advertise.
-    pub async fn listen(&self, ip: Ipv4Addr, upstream: SocketAddr) -> String {
-        let listener = TcpListener::bind((ip, 0)).await.expect("a loopback port");
-        let url = format!("http://{}", listener.local_addr().expect("its address"));
+    /// Opens `port` in front of `upstream` and returns the peer URL to advertise.
+    pub async fn listen(&self, port: SocketAddr, upstream: SocketAddr) -> String {
+        let listener = TcpListener::bind(port).await.expect("a loopback port");
+        let url = format!("http://{port}");
         let (cut, names, to) = (self.cut.clone(), self.names.clone(), url.clone());
         let serve = async move {
             let mut open = JoinSet::new();

@@ -44,6 +44,7 @@ pub(in crate::live) struct Stage {
     pub units: BTreeMap<HostId, UnitState>,
     pub now: i64,
     pub leaderless_since: Option<Timestamp>,
+    pub lead: Option<Lead>,
     pub view: Option<ClusterView>,
 }
 
@@ -54,7 +55,7 @@ impl Stage {
         // Short ids, so that a test can name a leader by its number.
         known.iter_mut().zip(1..).for_each(|(k, n)| k.id = MemberId(n));
         let (units, cluster_id) = (BTreeMap::new(), Some(CLUSTER));
-        Self { record, known, cluster_id, units, now: 1_000_000, leaderless_since: None, view: None }
+        Self { record, known, cluster_id, units, now: 1_000_000, leaderless_since: None, lead: None, view: None }
     }
 
     pub fn reply(&self, member: MemberId, says: Says) -> StatusReply {
@@ -104,9 +105,11 @@ impl Stage {
             units: &self.units,
             operation: None,
             leaderless_since: self.leaderless_since,
+            lead: self.lead,
             taken_at: at,
         };
         let view = assemble(&scene, self.view.as_ref());
+        self.lead = Lead::after(self.lead, view.leader, self.leaderless_since.is_some(), at);
         self.leaderless_since = if view.leader.is_some() { None } else { self.leaderless_since.or(Some(at)) };
         self.view = Some(view.clone());
         view
@@ -149,6 +152,22 @@ fn an_isolated_member_does_not_win() {
 fn a_leader_just_elected_wins_over_those_who_have_not_heard() {
     let view = Stage::new(3).step(0, &[says(6, 1), says(5, 3), no_leader(5)]);
     assert_eq!(view.leader, Some(MemberId(1)));
+}
+
+#[test]
+fn those_who_have_not_heard_of_a_new_leader_count_for_a_moment_and_the_old_one_does_not() {
+    let mut stage = Stage::new(3);
+    stage.step(0, &[says(5, 1), says(5, 1), says(5, 1)]);
+    stage.step(250, &[REFUSED, no_leader(5), no_leader(5)]);
+    let view = stage.step(250, &[REFUSED, says(6, 2), no_leader(5)]);
+    assert_eq!((view.leader, view.tolerance.healthy), (Some(MemberId(2)), 2), "a majority elected it");
+    let view = stage.step(1_200, &[REFUSED, says(6, 2), no_leader(5)]);
+    assert_eq!(view.tolerance.healthy, 1, "a moment later it is cut off");
+
+    let mut stage = Stage::new(3);
+    stage.step(0, &[says(5, 1), says(5, 1), says(5, 1)]);
+    let view = stage.step(250, &[says(5, 1), says(6, 2), says(5, 1)]);
+    assert_eq!((view.leader, view.tolerance.healthy), (Some(MemberId(2)), 2));
 }
 
 #[test]
