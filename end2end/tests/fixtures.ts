@@ -108,10 +108,13 @@ export const test = base.extend<Test, Worker>({
 
   baseURL: async ({ console: server }, use) => use(server.url),
 
-  freshConsole: async ({}, use) => {
+  freshConsole: async ({ page, javaScriptEnabled }, use) => {
     const server = new TestConsole();
     await server.start();
     await use(server);
+    // The page must not outlive its console: its stream would look for it.
+    if (javaScriptEnabled) await expectAccessible(page);
+    await page.goto("about:blank");
     await server.remove();
   },
 
