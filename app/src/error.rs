@@ -1,10 +1,8 @@
 //! The error of every server function: a domain `Problem` and nothing more. Invariant: its words are for a person;
 //! causes were logged where they happened and are not in here.
 
-use leptos::server_fn::{
-    codec::JsonEncoding,
-    error::{FromServerFnError, ServerFnErrorErr},
-};
+use crate::json;
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use quorate_domain::{Problem, ProblemKind};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -53,7 +51,7 @@ fn note_status(kind: ProblemKind) {
 fn note_status(_kind: ProblemKind) {}
 
 impl FromServerFnError for AppError {
-    type Encoder = JsonEncoding;
+    type Encoder = json::Encoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         use ServerFnErrorErr as E;

@@ -2,9 +2,13 @@
 //! error is empty: a page can only say that it does not fit the console, so the code that would word each mismatch
 //! (serde's own reader of values has it for every type: 150 KiB of wasm) is never compiled.
 
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess, Unexpected,
-    VariantAccess, Visitor, value::StrDeserializer,
+use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
+use serde::{
+    Serialize,
+    de::{
+        DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess, Unexpected,
+        VariantAccess, Visitor, value::StrDeserializer,
+    },
 };
 use serde_json::{Map, Value, map};
 use std::{fmt, slice};
@@ -19,9 +23,37 @@ pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Option<T> {
     T::deserialize(Reader(&value)).ok()
 }
 
+/// How errors of server functions are read: by the same reader. serde_json's own, which leptos' `JsonEncoding` brings,
+/// would be in the wasm a second time for bytes (2 KB packed).
+pub struct Encoding;
+
+impl ContentType for Encoding {
+    const CONTENT_TYPE: &'static str = "application/json";
+}
+
+impl FormatType for Encoding {
+    const FORMAT_TYPE: Format = Format::Text;
+}
+
+impl<T: Serialize> Encodes<T> for Encoding {
+    type Error = serde_json::Error;
+
+    fn encode(output: &T) -> Result<Bytes, Self::Error> {
+        serde_json::to_string(output).map(Bytes::from)
+    }
+}
+
+impl<T: DeserializeOwned> Decodes<T> for Encoding {
+    type Error = Unreadable;
+
+    fn decode(bytes: Bytes) -> Result<T, Self::Error> {
+        str::from_utf8(&bytes).ok().and_then(value).and_then(read).ok_or(Unreadable)
+    }
+}
+
 /// It is another thing; which one nobody is told.
 #[derive(Debug)]
-struct Unreadable;
+pub struct Unreadable;
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
