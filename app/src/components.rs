@@ -11,6 +11,7 @@ pub(crate) mod effects;
 pub(crate) mod empty;
 pub(crate) mod facts;
 pub(crate) mod field;
+pub(crate) mod host_choice;
 pub(crate) mod icon;
 pub(crate) mod keyed;
 pub(crate) mod load;

@@ -45,7 +45,9 @@ use pages::{
     tokens::Tokens,
     users::Users,
 };
-use wizards::install_cluster::InstallCluster;
+use wizards::{
+    add_member::AddMember, change_member::ChangeMember, install_cluster::InstallCluster, replace_member::ReplaceMember,
+};
 
 /// The HTML around every page.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -87,6 +89,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=page(Fleet) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/install") view=page(InstallCluster) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id") view=page(cluster::Overview) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/add-member") view=page(AddMember) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/replace/:member") view=page(ReplaceMember) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/change/:kind/:member") view=page(ChangeMember) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/config") view=page(cluster::Config) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/operations") view=page(cluster::Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts") view=page(Hosts) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts/add") view=page(AddHosts) ssr=SsrMode::Async/>

@@ -39,8 +39,13 @@ pub(crate) fn page_head(title: &'static str, actions: AnyView) -> AnyView {
 
 /// The path's `id`.
 pub(crate) fn path_id() -> Memo<String> {
+    path_part("id")
+}
+
+/// A named part of the path.
+pub(crate) fn path_part(name: &'static str) -> Memo<String> {
     let params = use_params_map();
-    memo(move || params.with(|params| params.get_str("id").unwrap_or_default().to_owned()))
+    memo(move || params.with(|params| params.get_str(name).unwrap_or_default().to_owned()))
 }
 
 /// What to answer when the path's id is none.

@@ -1,7 +1,7 @@
 //! Paths of the site, as links are written. Invariant: `lib.rs` has the route table, everything else asks here, so
 //! that a path is spelled in two places at most.
 
-use quorate_domain::{ClusterId, HostId, OperationId};
+use quorate_domain::{ClusterId, HostId, MemberId, OperationId};
 
 pub(crate) const FLEET: &str = "/";
 pub(crate) const INSTALL: &str = "/clusters/install";
@@ -22,9 +22,28 @@ pub(crate) fn cluster(id: &ClusterId) -> String {
     format!("/clusters/{id}")
 }
 
+/// Configuration of a cluster.
+pub(crate) fn cluster_config(id: &ClusterId) -> String {
+    format!("/clusters/{id}/config")
+}
+
 /// Operations of a cluster.
 pub(crate) fn cluster_operations(id: &ClusterId) -> String {
     format!("/clusters/{id}/operations")
+}
+
+/// The wizard that adds members to a cluster.
+pub(crate) fn add_member(id: &ClusterId) -> String {
+    format!("/clusters/{id}/add-member")
+}
+
+/// The wizard of `kind` for a member, or for all.
+pub(crate) fn change(id: &ClusterId, kind: &str, member: Option<MemberId>) -> String {
+    let member = member.map_or_else(|| "all".to_owned(), |id| id.to_string());
+    match kind {
+        "replace_member" => format!("/clusters/{id}/replace/{member}"),
+        kind => format!("/clusters/{id}/change/{kind}/{member}"),
+    }
 }
 
 /// A host's page.

@@ -50,7 +50,8 @@ systemctl daemon-reload
 systemctl enable -q etcd
 systemctl start etcd
 sed -i 's/^initial-cluster-state: new$/initial-cluster-state: existing/' /etc/etcd/etcd.conf
-if [[ $S = http ]]; then
+# A learner serves nothing but its state.
+if [[ $S = http && $state = new ]]; then
   etcdctl --command-timeout=10s put canary-lab$i yes >/dev/null
   [[ \$(etcdctl --command-timeout=10s get --print-value-only canary-lab$i) = yes ]]
   etcdctl --command-timeout=10s del canary-lab$i >/dev/null

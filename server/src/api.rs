@@ -16,6 +16,7 @@ mod users;
 
 use crate::state::AppState;
 use axum::{Json, Router, middleware, routing};
+use quorate_domain::membership;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -37,7 +38,18 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
             carries `Authorization: Bearer quorate_…`; make a token under Settings or with `quorate token create`. \
             Errors are `application/problem+json`. 64-bit numbers are strings, times are milliseconds since 1970."
     ),
-    components(schemas(problem::ProblemBody, quorate_domain::live::LiveMessage, quorate_domain::install::InstallParams)),
+    components(schemas(
+        problem::ProblemBody,
+        quorate_domain::live::LiveMessage,
+        quorate_domain::install::InstallParams,
+        membership::AddMemberParams,
+        membership::MemberParams,
+        membership::RemoveMemberParams,
+        membership::RepairParams,
+        membership::ReplaceMemberParams,
+        membership::RestartParams,
+        membership::UninstallParams,
+    )),
     modifiers(&Common)
 )]
 struct Document;
@@ -71,6 +83,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(clusters::get_cluster_status))
         .routes(routes!(clusters::list_cluster_members))
         .routes(routes!(clusters::list_cluster_events))
+        .routes(routes!(clusters::list_cluster_configurations))
         .routes(routes!(hosts::list_hosts, hosts::add_hosts))
         .routes(routes!(hosts::get_host, hosts::edit_host, hosts::forget_host))
         .routes(routes!(hosts::fetch_host_keys))

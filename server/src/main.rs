@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-/// Gives memory back after a burst: glibc's arenas keep what hashing and rendering took once, 19 MiB a password.
+/// Gives memory back after a burst: glibc's arenas keep what hashing and rendering took once, 19 MiB a password. How soon
+/// is set where it is compiled (`.cargo/config.toml`).
 #[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     quorate_server::cli::run()

@@ -1,19 +1,23 @@
 //! One cluster: is it healthy, who leads, what can I lose? Invariant: all that is shown here comes from one whole
 //! view, live; only the events are a list that grows.
 
+mod change;
+mod config;
 mod members;
+
+pub(crate) use config::Config;
 
 use crate::{
     clock::Clock,
     components::{
-        button::{Button, Look},
+        button::{Button, Look, link_button},
         dialog::Dialog,
         facts::fact_list,
         field::Field,
         icon::Icon,
         load::load,
         problem::{ProblemBox, problem_page},
-        table::{Cell, DataTable},
+        table::{Cell, Column, DataTable},
         task::Task,
         timeline::{Timeline, merge},
         toast::Toasts,
@@ -93,10 +97,22 @@ fn overview(page: ClusterPage) -> AnyView {
         LiveMessage::Hello { .. } => missed(events, wanted.clone()),
         _ => {}
     }));
+    let session = Session::get();
+    let (guarded, dangerous) = (session.may(Action::RunGuarded), session.may(Action::RunDangerous));
     let rows = {
         let view = view.clone();
-        memo(move || view.with(members::rows))
+        memo(move || view.with(|view| members::rows(view, guarded)))
     };
+    let chosen = RwSignal::new(None);
+    let change = Callback::new(move |(member, _)| chosen.set(Some(member)));
+    let columns: &'static [Column] = if guarded { &members::WITH_CHANGE } else { &members::COLUMNS };
+    let actions = dangerous.then(|| {
+        view! {
+            {link_button(Look::Plain, routes::change(&id, "rolling_restart", None), "Rolling restart")}
+            {link_button(Look::Primary, routes::add_member(&id), "Add members")}
+        }
+        .into_any()
+    });
     let http = {
         let view = view.clone();
         memo(move || view.with(|v| v.scheme == Scheme::Http))
@@ -104,9 +120,13 @@ fn overview(page: ClusterPage) -> AnyView {
     view! {
         {head(view.clone())}
         <section class="panel" aria-label="Members">
-            <h2>"Members"</h2>
-            <DataTable caption="Members" columns=&members::COLUMNS rows=rows/>
+            <div class="panel-head">
+                <h2>"Members"</h2>
+                <div class="page-actions">{actions}</div>
+            </div>
+            <DataTable caption="Members" columns=columns rows=rows on_action=change/>
         </section>
+        {change::dialog(view.clone(), chosen)}
         <div class="columns">
             <section class="panel" aria-label="Timeline">
                 <h2>"Timeline"</h2>
@@ -117,6 +137,7 @@ fn overview(page: ClusterPage) -> AnyView {
                 <h2>"About"</h2>
                 {about(view.clone())}
                 {move || http.get().then(http_note)}
+                {dangerous.then(|| link_button(Look::Bare, routes::change(&id, "uninstall_cluster", None), "Uninstall cluster…"))}
                 <Forget view=view/>
             </section>
         </div>
@@ -178,6 +199,7 @@ fn head(view: ClusterSignal) -> AnyView {
         })}
         <nav aria-label="Cluster"><ul class="tabs">
             {tab(routes::cluster(&id), "Overview")}
+            {Session::get().may(Action::CheckHosts).then(|| tab(routes::cluster_config(&id), "Config"))}
             {tab(routes::cluster_operations(&id), "Operations")}
         </ul></nav>
     }

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use quorate_domain::{
     ClusterId,
     cluster::{ClusterEvent, ClusterView},
+    config::MemberConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,13 @@ pub(crate) async fn cluster(id: ClusterId) -> Result<ClusterPage, AppError> {
 pub(crate) async fn cluster_events(id: ClusterId, before: Option<i64>) -> Result<Vec<ClusterEvent>, AppError> {
     let (console, permit) = permitted_in::<act::ViewClusters>(Scope::Cluster(id)).await?;
     Ok(console.cluster_events(&permit, before, 50).await?)
+}
+
+/// What lies on the hosts of a cluster, read now.
+#[server(prefix = "/rpc", endpoint = "configurations", protocol = Wire)]
+pub(crate) async fn configurations(id: ClusterId) -> Result<Vec<MemberConfig>, AppError> {
+    let (console, permit) = permitted_in::<act::CheckHosts>(Scope::Cluster(id)).await?;
+    Ok(console.configurations(&permit).await?)
 }
 
 /// Takes a cluster out of the console; its members go on.

@@ -7,14 +7,14 @@ mod form;
 mod offer;
 
 use crate::{
-    components::{load::load, plan_review::PlanReview},
-    data::{Boxed, Data, memo},
+    components::load::load,
+    data::{Boxed, Data},
     pages::page_head,
     rpc,
 };
 use form::Form;
 use leptos::prelude::*;
-use quorate_domain::{host::HostSummary, plan::PlanView};
+use quorate_domain::host::HostSummary;
 
 /// The page.
 #[component]
@@ -28,20 +28,7 @@ pub(crate) fn InstallCluster() -> AnyView {
 }
 
 fn wizard(hosts: Vec<HostSummary>) -> AnyView {
-    let plan = RwSignal::new(None::<PlanView>);
+    let plan = RwSignal::new(None);
     let form = Form::new(hosts);
-    let back = Callback::new(move |()| plan.set(None));
-    let stage = memo(move || plan.with(Option::is_some));
-    view! {
-        <ol class="setup-steps" aria-label="Progress">
-            <li aria-current=move || (!stage.get()).then_some("step")>"Choose"</li>
-            <li aria-current=move || stage.get().then_some("step")>"Review the plan"</li>
-            <li>"Watch it run"</li>
-        </ol>
-        {move || match plan.get() {
-            Some(plan) => view! { <PlanReview plan=plan run_label="Install" back=back/> }.boxed(),
-            None => form::view(form, plan),
-        }}
-    }
-    .boxed()
+    super::stages(plan, "Install", move || form::view(form, plan))
 }

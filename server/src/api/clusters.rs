@@ -13,6 +13,7 @@ use quorate_core::permit::act;
 use quorate_domain::{
     ClusterId, MemberId, Scope, Timestamp,
     cluster::{ClusterEvent, ClusterView, Health, MemberView},
+    config::MemberConfig,
     quorum::Tolerance,
 };
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,18 @@ pub async fn list_cluster_events(
     let permit = state.console.permit::<act::ViewClusters>(&caller.0, Scope::Cluster(id)).await?;
     let limit = query.limit.clamp(1, 200);
     Ok(Json(state.console.cluster_events(&permit, query.before, limit).await?))
+}
+
+/// What lies on the hosts of a cluster's members, read now: files, differences from what is expected.
+#[utoipa::path(get, path = "/api/v1/clusters/{id}/configurations", tag = "clusters", params(("id" = ClusterId, Path)),
+    responses((status = 200, body = Vec<MemberConfig>)))]
+pub async fn list_cluster_configurations(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<ClusterId>,
+) -> Result<Json<Vec<MemberConfig>>, ApiProblem> {
+    let permit = state.console.permit::<act::CheckHosts>(&caller.0, Scope::Cluster(id)).await?;
+    Ok(Json(state.console.configurations(&permit).await?))
 }
 
 /// Takes a cluster out of the console; its members go on.

@@ -3,7 +3,7 @@
 use crate::{
     components::{
         badge::Tone,
-        table::{Cell, Column, Row},
+        table::{Cell, Column, Row, RowAction},
     },
     format, routes,
 };
@@ -25,9 +25,27 @@ pub(super) const COLUMNS: [Column; 13] = [
     Column::number("Seen"),
 ];
 
-/// One row a member, in the view's order.
-pub(super) fn rows(view: &ClusterView) -> Vec<Row> {
-    view.members.iter().map(|member| row(view, member)).collect()
+/// The same with a button for what can be done with a member.
+pub(super) const WITH_CHANGE: [Column; 14] = {
+    let mut all = [Column::actions(); 14];
+    let mut i = 0;
+    while i < COLUMNS.len() {
+        all[i] = COLUMNS[i];
+        i += 1;
+    }
+    all
+};
+
+/// One row a member, in the view's order; with a button for those who may change members.
+pub(super) fn rows(view: &ClusterView, may_change: bool) -> Vec<Row> {
+    let with_button = |member| {
+        let mut row = row(view, member);
+        if may_change {
+            row.cells.push(Cell::Actions(vec![RowAction { id: "change", label: "Change…" }]));
+        }
+        row
+    };
+    view.members.iter().map(with_button).collect()
 }
 
 fn row(view: &ClusterView, member: &MemberView) -> Row {
@@ -122,14 +140,16 @@ mod tests {
 
     #[test]
     fn every_row_has_every_column() {
-        for row in rows(&sample::view("demo", 3, 2)) {
-            assert_eq!(row.cells.len(), COLUMNS.len());
+        for (may_change, columns) in [(false, COLUMNS.len()), (true, WITH_CHANGE.len())] {
+            for row in rows(&sample::view("demo", 3, 2), may_change) {
+                assert_eq!(row.cells.len(), columns);
+            }
         }
     }
 
     #[test]
     fn a_silent_member_keeps_its_last_numbers_and_says_since_when() {
-        let rows = rows(&sample::view("demo", 3, 2));
+        let rows = rows(&sample::view("demo", 3, 2), false);
         let Cell::Badge { tone, text } = &rows[2].cells[1] else { panic!("a badge") };
         assert_eq!(*tone, Tone::Bad);
         assert_eq!(text, "Unreachable since 22:13:20 UTC");

@@ -1,33 +1,22 @@
 //! What was typed into the wizard, and the parameters it makes. Invariant: plain data; the rules are the domain's
 //! (`InstallParams::validate`), here is only what cannot be read as a number or a version.
 
+use crate::wizards;
 use quorate_domain::{
-    HostId,
     cluster::Reach,
-    host::{Contact, HostSummary, Trust},
-    install::{BinarySource, InstallMember, InstallParams},
+    install::{InstallMember, InstallParams},
     plan::PlanRequest,
     problem::FieldError,
     version::{OFFERED, Version},
 };
 
-/// The kind that this wizard plans.
-pub(super) const KIND: &str = "install_cluster";
 const MIB: u64 = 1 << 20;
-
-/// One chosen host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DraftMember {
-    pub(super) host: HostId,
-    pub(super) name: String,
-    pub(super) address: String,
-}
 
 /// Everything that was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Draft {
     pub(super) name: String,
-    pub(super) members: Vec<DraftMember>,
+    pub(super) members: Vec<InstallMember>,
     pub(super) version: String,
     pub(super) source: String,
     pub(super) download_url: String,
@@ -86,11 +75,7 @@ impl Draft {
             Ok(version) => params.version = version,
             Err(message) => errors.push(FieldError { field: "version".into(), message }),
         }
-        params.source = match self.source.as_str() {
-            "push" => BinarySource::Push,
-            "installed" => BinarySource::Installed,
-            _ => BinarySource::Download,
-        };
+        params.source = wizards::source(&self.source);
         params.reach = if self.reach == "ssh" { Reach::Ssh } else { Reach::Direct };
         self.download_url.trim().clone_into(&mut params.download_url);
         self.data_dir.trim().clone_into(&mut params.data_dir);
@@ -113,10 +98,7 @@ impl Draft {
     /// # Errors
     /// As [`Draft::params`].
     pub(super) fn request(&self) -> Result<PlanRequest, Vec<FieldError>> {
-        let params = self.params()?;
-        let params = serde_json::to_value(params)
-            .map_err(|e| vec![FieldError { field: String::new(), message: e.to_string() }])?;
-        Ok(PlanRequest { kind: KIND.into(), params })
+        wizards::request("install_cluster", &self.params()?)
     }
 }
 
@@ -127,26 +109,15 @@ fn number<N: std::str::FromStr>(text: &str, field: &str, errors: &mut Vec<FieldE
     }
 }
 
-/// Why a host cannot be chosen; none when it can.
-pub(super) fn why_not(host: &HostSummary) -> Option<&'static str> {
-    match (&host.trust, &host.contact) {
-        (Trust::Trusted { .. }, _) if host.operation.is_some() => Some("claimed by another operation"),
-        (Trust::Trusted { .. }, _) if host.cluster.is_some() => Some("carries a cluster already"),
-        (Trust::Trusted { .. }, Contact::Failed { .. }) => Some("did not answer at the last contact"),
-        (Trust::Trusted { .. }, _) => None,
-        (Trust::Waiting { .. }, _) => Some("its key waits to be trusted"),
-        (Trust::Changed { .. }, _) => Some("its key changed"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample;
-    use quorate_domain::{OperationId, Timestamp};
+    use quorate_domain::install::BinarySource;
 
     fn draft() -> Draft {
-        let member = |n: u8| DraftMember { host: sample::host(n).id, name: format!("lab{n}"), address: String::new() };
+        let member =
+            |n: u8| InstallMember { host: sample::host(n).id, name: format!("lab{n}"), address: String::new() };
         Draft { name: " demo ".into(), members: vec![member(1), member(2), member(3)], ..Draft::new() }
     }
 
@@ -180,17 +151,5 @@ mod tests {
         let back: InstallParams = serde_json::from_value(request.params).expect("params");
         assert_eq!((back.source, back.reach), (BinarySource::Push, Reach::Ssh));
         assert_eq!((back.quota.0, back.snapshot_count), (512 * MIB, Some(5000)));
-    }
-
-    #[test]
-    fn a_host_that_cannot_be_chosen_says_why() {
-        let mut host = sample::host(1);
-        assert_eq!(why_not(&host), None);
-        host.contact = Contact::Failed { at: Timestamp(0), reason: String::new() };
-        assert!(why_not(&host).is_some());
-        host.operation = Some(OperationId::from_random([1; 10]));
-        assert_eq!(why_not(&host), Some("claimed by another operation"));
-        host.trust = Trust::Waiting { offered: Vec::new() };
-        assert_eq!(why_not(&host), Some("its key waits to be trusted"));
     }
 }

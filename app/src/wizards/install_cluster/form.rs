@@ -2,7 +2,7 @@
 
 use super::{
     choose::{host_choice, version_choice},
-    draft::{Draft, DraftMember},
+    draft::Draft,
     offer::Offer,
 };
 use crate::{
@@ -10,23 +10,21 @@ use crate::{
         button::{Button, Look, link_button},
         empty::empty_state,
         field::{Field, Select},
+        host_choice::HostChoice,
         problem::ProblemBox,
         task::Task,
     },
     data::Boxed,
-    error::AppError,
-    pages::hosts::live_hosts,
-    routes, rpc,
+    routes,
+    wizards::{ask, option, source_options},
 };
 use leptos::prelude::*;
-use quorate_domain::{Problem, host::HostSummary, plan::PlanView};
+use quorate_domain::{host::HostSummary, plan::PlanView};
 
 /// What was typed, field by field.
 #[derive(Clone, Copy)]
 pub(super) struct Form {
-    pub(super) hosts: RwSignal<Vec<HostSummary>>,
-    /// Chosen hosts, in the order of choice.
-    pub(super) members: RwSignal<Vec<DraftMember>>,
+    pub(super) choice: HostChoice,
     pub(super) name: RwSignal<String>,
     pub(super) version: RwSignal<String>,
     pub(super) offer: Offer,
@@ -48,11 +46,10 @@ pub(super) struct Form {
 impl Form {
     /// An untouched form.
     pub(super) fn new(hosts: Vec<HostSummary>) -> Self {
-        let d = Draft::new();
+        let (d, task) = (Draft::new(), Task::new());
         let (version, download_url) = (RwSignal::new(d.version), RwSignal::new(d.download_url));
         Self {
-            hosts: live_hosts(hosts),
-            members: RwSignal::new(d.members),
+            choice: HostChoice::new(hosts, task, usize::MAX, None),
             name: RwSignal::new(d.name),
             version,
             offer: Offer::follow(download_url, version),
@@ -68,14 +65,14 @@ impl Form {
             heartbeat: RwSignal::new(d.heartbeat),
             election: RwSignal::new(d.election),
             snapshot_count: RwSignal::new(d.snapshot_count),
-            task: Task::new(),
+            task,
         }
     }
 
     fn draft(self) -> Draft {
         Draft {
             name: self.name.get_untracked(),
-            members: self.members.get_untracked(),
+            members: self.choice.members.get_untracked(),
             version: self.version.get_untracked(),
             source: self.source.get_untracked(),
             download_url: self.download_url.get_untracked(),
@@ -94,21 +91,13 @@ impl Form {
 
     /// Asks for the plan; problems land at their fields.
     fn submit(self, plan: RwSignal<Option<PlanView>>) {
-        let request = self.draft().request();
-        self.task.run(move || {
-            let request = request.clone();
-            async move {
-                let request = request.map_err(|fields| AppError(Problem::invalid(fields)))?;
-                plan.set(Some(rpc::operations::plan(request).await?));
-                Ok(())
-            }
-        });
+        ask(self.task, self.draft().request(), plan);
     }
 }
 
 /// The form.
 pub(super) fn view(form: Form, plan: RwSignal<Option<PlanView>>) -> AnyView {
-    if form.hosts.with_untracked(Vec::is_empty) {
+    if form.choice.hosts.with_untracked(Vec::is_empty) {
         let add = link_button(Look::Primary, routes::ADD_HOSTS, "Add hosts");
         return empty_state("No hosts to install on", "Register the servers first; three is the usual number.", add);
     }
@@ -135,7 +124,7 @@ pub(super) fn view(form: Form, plan: RwSignal<Option<PlanView>>) -> AnyView {
             <section class="panel" aria-label="etcd">
                 <h2>"etcd"</h2>
                 {version_choice(form)}
-                <Select label="Binaries" name="source" value=form.source options=sources()/>
+                <Select label="Binaries" name="source" value=form.source options=source_options()/>
                 <Field label="Download URL" name="download_url" mono=true value=form.download_url error=t.field("download_url") hint="Empty: the console's own setting. Upstream's layout below it."/>
             </section>
             <details class="panel" open=move || folded.get()>
@@ -165,21 +154,10 @@ const ADVANCED: [&str; 9] = [
     "snapshot_count",
 ];
 
-fn pair(value: &str, words: &str) -> (String, String) {
-    (value.to_owned(), words.to_owned())
-}
-
-fn sources() -> Vec<(String, String)> {
-    vec![
-        pair("download", "Each host downloads them"),
-        pair("push", "The console downloads, verifies and pushes them (hosts without internet)"),
-        pair("installed", "They are in /usr/bin already"),
-    ]
-}
-
 fn advanced(form: Form) -> AnyView {
     let t = form.task;
-    let reach = vec![pair("direct", "Directly to the client port"), pair("ssh", "Through each host's SSH connection")];
+    let reach =
+        vec![option("direct", "Directly to the client port"), option("ssh", "Through each host's SSH connection")];
     view! {
         <div class="form-grid">
             <Field label="Data directory" name="data_dir" mono=true value=form.data_dir error=t.field("data_dir") hint="Best on a disk of its own, SSD."/>

@@ -11,10 +11,11 @@ use crate::{
 use quorate_domain::{
     ClusterId, OperationId, Timestamp,
     cluster::{ClusterEvent, ClusterRecord, ClusterView, Reach},
+    config::MemberConfig,
+    names::split_url,
     operation::OutputLine,
 };
 use quorate_etcd::{MemberEndpoint, Via};
-use quorate_operations::executor::split_url;
 use quorate_store::{NewClusterEvent, StoreError};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,15 @@ impl Console {
         Ok(self.0.store.cluster_events(&id, before, limit.clamp(1, EVENTS_MAX)).await?)
     }
 
+    /// What lies on the hosts of the permit's cluster, read now, and where it differs from what is expected.
+    ///
+    /// # Errors
+    /// `Invalid` for a cluster that confirms no members, or that is none.
+    pub async fn configurations(&self, permit: &Permit<act::CheckHosts>) -> Result<Vec<MemberConfig>, CoreError> {
+        let id = permit.cluster()?;
+        Ok(self.runtime()?.engine.configurations(id).await?)
+    }
+
     /// Takes the permit's cluster out of the console. Its members go on; nothing is done on hosts.
     ///
     /// # Errors
@@ -85,12 +95,16 @@ impl Console {
     }
 
     pub(crate) fn watch_cluster(&self, record: ClusterRecord) -> Result<(), CoreError> {
+        self.runtime()?.live.add(record.clone());
+        self.look_at_units_soon(&record);
+        Ok(())
+    }
+
+    /// The first look at the units does not wait for its turn: somebody is about to open the page.
+    pub(crate) fn look_at_units_soon(&self, record: &ClusterRecord) {
         let (console, id) = (self.clone(), record.id.clone());
         let hosts = record.members.iter().map(|m| m.host.clone()).collect();
-        self.runtime()?.live.add(record);
-        // The first look at the units does not wait for its turn: somebody is about to open the page.
         tokio::spawn(async move { console.look_at_units(&id, hosts).await });
-        Ok(())
     }
 }
 

@@ -88,6 +88,24 @@ impl Inventory for ConsoleInventory {
         Ok(())
     }
 
+    async fn cluster(&self, id: &ClusterId) -> Result<Option<ClusterRecord>, StoreError> {
+        self.0.0.store.cluster(id).await
+    }
+
+    async fn record_members(&self, id: &ClusterId, members: &[ClusterMemberRecord]) -> Result<(), String> {
+        let before = self.0.0.store.cluster(id).await.map_err(words)?;
+        if before.is_some_and(|record| record.members == members) {
+            return Ok(());
+        }
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.set_cluster_members(id, members).await.map_err(words)?;
+        let record = tx.cluster(id).await.map_err(words)?.ok_or("the cluster is not under management any more")?;
+        tx.commit().await.map_err(words)?;
+        self.0.runtime().map_err(words)?.live.set_record(record.clone());
+        self.0.look_at_units_soon(&record);
+        Ok(())
+    }
+
     fn now(&self) -> Timestamp {
         self.0.0.clock.now()
     }

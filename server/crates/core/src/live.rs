@@ -104,7 +104,7 @@ impl Live {
         let mut clusters = self.clusters();
         let kept = clusters.remove(&id).map(|old| {
             old.stop.cancel();
-            old.inputs.borrow().clone()
+            Inputs { record: None, ..old.inputs.borrow().clone() }
         });
         self.inner.hub.open(&id);
         let inputs = watch::Sender::new(kept.unwrap_or_default());
@@ -143,6 +143,14 @@ impl Live {
     /// A channel that always holds the newest view (none only before the first); closed when the cluster is forgotten.
     pub fn follow(&self, cluster: &ClusterId) -> Option<watch::Receiver<Option<Arc<ClusterView>>>> {
         self.inner.hub.follow(cluster)
+    }
+
+    /// Tells where the members are expected from now on. Who is in the cluster is the cluster's to say: a member that is
+    /// expected and not in it yet is not shown.
+    pub fn set_record(&self, record: ClusterRecord) {
+        let id = record.id.clone();
+        self.change(&id, |inputs| inputs.record = Some(Arc::new(record)));
+        self.refresh(&id);
     }
 
     /// Names the unfinished operation on a cluster; shown at once.

@@ -86,7 +86,7 @@ impl Console {
             return Err(CoreError::conflict("A check fails, so this cannot start; the plan says which and what to do"));
         }
         let engine = &self.runtime()?.engine;
-        let cluster = ClusterId::from_random(self.random());
+        let cluster = plan.cluster.clone().unwrap_or_else(|| ClusterId::from_random(self.random()));
         let row = engine.row(&plan, &permit.actor().label(), cluster)?;
         let id = row.id.clone();
         let mut tx = self.0.store.begin().await?;

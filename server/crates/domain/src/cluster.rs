@@ -4,7 +4,7 @@
 
 use crate::{
     ids::{ClusterId, HostId, MemberId, OperationId},
-    quorum::Tolerance,
+    quorum::{Roster, Standing, Tolerance},
     time::Timestamp,
     version::Version,
     wide::Wide,
@@ -270,6 +270,22 @@ impl ClusterView {
             (HealthLevel::Healthy, format!("Healthy: {} of {} voters, can lose {}", t.healthy, t.voters, t.can_lose()))
         };
         Health { level, text }
+    }
+
+    /// The members as the rules of `quorum` see them.
+    pub fn roster(&self) -> Roster {
+        let standing = |m: &MemberView| Standing {
+            id: m.id,
+            name: m.name.clone(),
+            role: m.role,
+            healthy: m.healthy() && m.status.as_ref().is_some_and(|s| s.leader == self.leader),
+        };
+        let old = |m: &MemberView| m.status.as_ref().and_then(|s| s.version.parse::<Version>().ok());
+        Roster {
+            members: self.members.iter().map(standing).collect(),
+            leader: self.leader,
+            adds_need_all: self.members.iter().filter_map(old).any(Version::adds_need_all_voters),
+        }
     }
 
     /// Whether anything is known of it: somebody answered since the console looks, or all were waited for in vain.

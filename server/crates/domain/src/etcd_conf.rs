@@ -2,6 +2,10 @@
 //! input, keeps the guide's keys and order first, and quotes every string; reading foreign files is elsewhere
 //! (`remote::config`, with a YAML library, which stays out of wasm).
 
+mod edit;
+
+pub use edit::{keys, setting, with_settings};
+
 /// The path of the configuration (guide).
 pub const CONF_PATH: &str = "/etc/etcd/etcd.conf";
 /// The path of the unit (guide).

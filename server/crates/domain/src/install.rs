@@ -190,7 +190,7 @@ impl InstallParams {
     }
 }
 
-fn check_members(members: &[InstallMember]) -> Result<(), String> {
+pub(crate) fn check_members(members: &[InstallMember]) -> Result<(), String> {
     if members.is_empty() {
         return Err("Choose at least one host; three is the usual number".into());
     }
@@ -216,7 +216,7 @@ fn check_members(members: &[InstallMember]) -> Result<(), String> {
 
 /// A member listens on its address, and etcd listens on IP addresses only; unspecified and loopback ones would be
 /// advertised to peers that cannot use them.
-fn check_member_address(address: &str) -> Result<(), String> {
+pub(crate) fn check_member_address(address: &str) -> Result<(), String> {
     match address.parse::<std::net::IpAddr>() {
         Ok(ip) if ip.is_unspecified() || ip.is_loopback() => {
             Err("Peers cannot reach this address; give the one the other hosts use".into())

@@ -7,11 +7,13 @@
 pub mod access;
 pub mod audit;
 pub mod cluster;
+pub mod config;
 pub mod etcd_conf;
 pub mod host;
 pub mod ids;
 pub mod install;
 pub mod live;
+pub mod membership;
 pub mod names;
 pub mod operation;
 pub mod plan;

@@ -140,6 +140,17 @@ pub fn url_host(address: &str) -> String {
     if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }
 
+/// Address and port of a client or peer URL, the address without brackets.
+///
+/// # Errors
+/// It is not such a URL, in words.
+pub fn split_url(url: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("{url} is not a URL with a port");
+    let rest = url.split_once("://").ok_or_else(wrong)?.1;
+    let (address, port) = rest.rsplit_once(':').ok_or_else(wrong)?;
+    Ok((address.trim_matches(['[', ']']).to_owned(), port.parse().map_err(|_| wrong())?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,5 +217,12 @@ mod tests {
                 prop_assert!(!target.address.starts_with('-') && !target.user.starts_with('-'));
             }
         }
+    }
+
+    #[test]
+    fn urls_split_into_address_and_port() {
+        assert_eq!(split_url("http://10.0.0.1:2379"), Ok(("10.0.0.1".into(), 2379)));
+        assert_eq!(split_url("http://[fd00::1]:2379"), Ok(("fd00::1".into(), 2379)));
+        assert!(split_url("nonsense").is_err());
     }
 }

@@ -226,7 +226,9 @@ impl PlanView {
 pub struct PlanRequest {
     /// The kind (`install_cluster`).
     pub kind: String,
-    /// Its parameters; for installs see `InstallParams`.
+    /// Its parameters: `InstallParams` for `install_cluster`, `AddMemberParams` for `add_member`, `MemberParams` for
+    /// `promote_member` and `move_leader`, `RemoveMemberParams`, `RepairParams`, `ReplaceMemberParams`, `RestartParams` for
+    /// `rolling_restart`, `UninstallParams`.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub params: serde_json::Value,
 }

@@ -9,6 +9,7 @@ mod endpoint;
 mod error;
 mod http;
 mod members;
+mod membership;
 mod status;
 mod wire;
 

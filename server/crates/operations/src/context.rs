@@ -5,6 +5,7 @@ use crate::effect::NewCluster;
 use async_trait::async_trait;
 use quorate_domain::{
     ClusterId, HostId, OperationId, Timestamp,
+    cluster::{ClusterMemberRecord, ClusterRecord},
     host::HostSummary,
     operation::{LogEntry, OutputLine, Progress},
 };
@@ -46,6 +47,18 @@ pub trait Inventory: Send + Sync {
     /// # Errors
     /// In words.
     async fn forget_cluster(&self, id: &ClusterId) -> Result<(), String>;
+
+    /// What the console keeps of a cluster.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn cluster(&self, id: &ClusterId) -> Result<Option<ClusterRecord>, StoreError>;
+
+    /// Replaces where the members of a cluster are expected; a second call with the same changes nothing.
+    ///
+    /// # Errors
+    /// In words.
+    async fn record_members(&self, id: &ClusterId, members: &[ClusterMemberRecord]) -> Result<(), String>;
 
     /// The console's clock.
     fn now(&self) -> Timestamp;

@@ -1,9 +1,14 @@
 //! Effects and conditions as data. Invariant: serialisable, complete and free of secrets, so that a plan stored in the
 //! database can be resumed by another process, shown and printed; running them lives in `executor`.
 
+mod member;
+
+pub use member::{MemberCall, MemberRef};
+
 use quorate_domain::{
     HostId,
-    cluster::{Reach, Scheme},
+    cluster::{ClusterMemberRecord, Reach, Scheme},
+    host::HostSummary,
     version::{Arch, Version},
     wide::Wide,
 };
@@ -28,6 +33,11 @@ pub enum Place {
 }
 
 impl Place {
+    /// On `host`.
+    pub fn of(host: &HostSummary) -> Self {
+        Self::Host { id: host.id.clone(), name: host.name.clone() }
+    }
+
     /// The name shown.
     pub fn name(&self) -> &str {
         match self {
@@ -120,6 +130,11 @@ pub struct ClusterTarget {
 }
 
 impl ClusterTarget {
+    /// Where calls to this cluster run: from the console.
+    pub fn place(&self) -> Place {
+        Place::Cluster { name: self.name.clone() }
+    }
+
     /// `--endpoints` as etcdctl takes them.
     pub fn endpoints(&self) -> String {
         self.members.iter().map(|m| m.client_url.as_str()).collect::<Vec<_>>().join(",")
@@ -181,6 +196,21 @@ pub enum Effect {
         /// The key.
         key: String,
     },
+    /// Who is in the cluster or who leads it changes: looked at first, judged by the rules of quorum right before, asked for
+    /// again while etcd refuses for what passes by itself, and seen in the confirmed list afterwards.
+    Member {
+        /// The cluster, with every member that the console knows of by then.
+        cluster: ClusterTarget,
+        /// What.
+        call: MemberCall,
+        /// For so long at most.
+        deadline_seconds: u32,
+    },
+    /// The console notes where the cluster's members are expected.
+    RecordMembers {
+        /// All of them, in their order.
+        members: Vec<ClusterMemberRecord>,
+    },
     /// The console takes the cluster into its inventory.
     RegisterCluster(NewCluster),
     /// The console takes it out again; nothing is done on hosts. The undo of the other.
@@ -227,10 +257,30 @@ pub enum Condition {
         /// Part of its standard output.
         text: String,
     },
-    /// Exactly these members answer, agree on one leader, and all started.
+    /// Exactly these members are in the cluster, have started, answer, and follow one leader.
     MembersAgree {
         /// The cluster.
         cluster: ClusterTarget,
+        /// Names of those that were down when the plan was made, and need not answer.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        down: Vec<String>,
+    },
+    /// A learner has nearly all of the leader's log: by etcd's own ratio, and by an absolute number, because nine tenths
+    /// of a long log is far behind.
+    CaughtUp {
+        /// The cluster.
+        cluster: ClusterTarget,
+        /// The learner.
+        member: MemberRef,
+        /// It may be this many raft entries behind.
+        entries: u64,
+    },
+    /// The others keep quorum while this member is down.
+    CanStop {
+        /// The cluster.
+        cluster: ClusterTarget,
+        /// The member.
+        member: MemberRef,
     },
 }
 

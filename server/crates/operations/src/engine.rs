@@ -15,6 +15,7 @@ use crate::{
 use futures::future::join_all;
 use quorate_domain::{
     ClusterId, OperationId,
+    config::MemberConfig,
     operation::{LogKind, OperationState, Progress},
 };
 use quorate_store::{NewOperation, OperationRow, Store, StoreError};
@@ -105,6 +106,14 @@ impl Engine {
     pub async fn plan(&self, kind: &str, params: Value) -> Result<Plan, PlanError> {
         let kind = kinds::find(kind).ok_or_else(|| PlanError::UnknownKind(kind.to_owned()))?;
         kind.plan(&self.0.planner, params).await
+    }
+
+    /// What lies on the hosts of a cluster, read now, and where it differs from what is expected. Changes nothing.
+    ///
+    /// # Errors
+    /// No such cluster, or one that confirms no members.
+    pub async fn configurations(&self, cluster: &ClusterId) -> Result<Vec<MemberConfig>, PlanError> {
+        self.0.planner.configurations(cluster).await
     }
 
     /// The row of a new operation for `plan`; the caller inserts it together with its audit row, then calls `resume`.
@@ -346,14 +355,15 @@ impl Engine {
         self.0.planner.inventory.now()
     }
 
-    /// The members that a plan's checks are about, if it is about a cluster.
-    fn cluster_of(plan: &Plan) -> Option<&ClusterTarget> {
-        plan.effects().find_map(|effect| match effect {
-            Effect::Canary { cluster, .. } | Effect::Wait { condition: Condition::MembersAgree { cluster }, .. } => {
-                Some(cluster)
+    /// The agreement that a plan ends with, if it is about a cluster: its members, and those that may be silent.
+    fn agreement(plan: &Plan) -> Option<(&ClusterTarget, &[String])> {
+        let found = plan.effects().filter_map(|effect| match effect {
+            Effect::Wait { condition: Condition::MembersAgree { cluster, down }, .. } => {
+                Some((cluster, down.as_slice()))
             }
             _ => None,
-        })
+        });
+        found.last()
     }
 }
 

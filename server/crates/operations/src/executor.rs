@@ -4,13 +4,12 @@
 
 use crate::{
     context::Planner,
-    effect::{Action, ClusterTarget, Condition, Effect, Place, Run},
+    effect::{Action, Condition, Effect, Place, Run},
     error::OperationError,
     render, shell,
 };
-use quorate_domain::{ClusterId, HostId, OperationId, cluster::Reach};
-use quorate_etcd::{MemberClient, MemberEndpoint, Via};
-use quorate_remote::{Command, Host, JobSpec, JobState, PushTo, PutFile, RemoteError, releases};
+use quorate_domain::{ClusterId, OperationId};
+use quorate_remote::{Command, Host, JobSpec, JobState, PushTo, PutFile, releases};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -18,6 +17,7 @@ use std::{
 
 mod etcd_calls;
 mod failure;
+mod member_calls;
 mod printed;
 
 /// Takes lines of output as they come.
@@ -85,6 +85,10 @@ pub struct Executor {
 
 /// How often and how a lane is tried again when a connection breaks.
 const TRIES: u32 = 3;
+/// For so long a wait looks ten times a second; what takes longer is looked at twice a second.
+const LOOK_CLOSELY: Duration = Duration::from_secs(5);
+/// How often at most a wait says what it waits for.
+const SAID_EVERY: Duration = Duration::from_secs(1);
 /// How long pushing an archive of some 25 MB may take over a slow line.
 const PUSH_DEADLINE: Duration = Duration::from_secs(900);
 
@@ -183,41 +187,41 @@ impl Executor {
             },
             Effect::Wait { condition, deadline_seconds } => self.wait(place, condition, *deadline_seconds).await,
             Effect::Canary { cluster, key } => self.canary(place, cluster, key).await,
-            Effect::RegisterCluster(new) => {
-                let id = self.task.cluster.as_ref().ok_or_else(|| OperationError::Verify("no cluster id".into()))?;
-                let registered = self.planner.inventory.register_cluster(id, new).await;
-                registered.map_err(OperationError::Verify)?;
-                self.say(place, format!("{} is under management", new.name));
-                Ok(())
+            Effect::Member { cluster, call, deadline_seconds } => {
+                self.member_call(place, cluster, call, seconds(*deadline_seconds)).await
             }
-            Effect::ForgetCluster { name } => {
-                let id = self.task.cluster.as_ref().ok_or_else(|| OperationError::Verify("no cluster id".into()))?;
-                self.planner.inventory.forget_cluster(id).await.map_err(OperationError::Verify)?;
-                self.say(place, format!("{name} is not under management any more"));
-                Ok(())
+            Effect::RegisterCluster(_) | Effect::ForgetCluster { .. } | Effect::RecordMembers { .. } => {
+                self.note(place, effect).await.map_err(OperationError::Verify)
             }
         }
+    }
+
+    /// What the console notes for itself.
+    async fn note(&self, place: &Place, effect: &Effect) -> Result<(), String> {
+        let id = self.task.cluster.as_ref().ok_or("no cluster id")?;
+        let inventory = &self.planner.inventory;
+        match effect {
+            Effect::RegisterCluster(new) => {
+                inventory.register_cluster(id, new).await?;
+                self.say(place, format!("{} is under management", new.name));
+            }
+            Effect::ForgetCluster { name } => {
+                inventory.forget_cluster(id).await?;
+                self.say(place, format!("{name} is not under management any more"));
+            }
+            Effect::RecordMembers { members } => inventory.record_members(id, members).await?,
+            _ => {}
+        }
+        Ok(())
     }
 
     async fn host(&self, place: &Place) -> Result<(String, Arc<Host>), OperationError> {
         match place {
-            Place::Host { id, name } => Ok((name.clone(), self.connect(id, name).await?)),
+            Place::Host { id, name } => Ok((name.clone(), self.planner.connect(id, name).await?)),
             Place::Cluster { name } => {
                 Err(OperationError::Inventory { host: name.clone(), why: "a cluster is not a host".into() })
             }
         }
-    }
-
-    async fn connect(&self, id: &HostId, name: &str) -> Result<Arc<Host>, OperationError> {
-        let target = self.planner.inventory.target(id).await;
-        let target = target.map_err(|why| OperationError::Inventory { host: name.to_owned(), why })?;
-        let host = self.planner.hosts.host(&target).await;
-        host.map_err(|source| {
-            if matches!(source, RemoteError::HostKeyChanged { .. }) {
-                self.planner.inventory.key_changed(id);
-            }
-            OperationError::Host { host: name.to_owned(), source }
-        })
     }
 
     async fn command(&self, place: &Place, run: &Run) -> Result<(), OperationError> {
@@ -278,7 +282,11 @@ impl Executor {
         let (argv, wanted) = match condition {
             Condition::Succeeds { argv } => (argv, ""),
             Condition::Prints { argv, text } => (argv, text.as_str()),
-            Condition::MembersAgree { cluster } => return Ok(self.members_agree(cluster).await),
+            Condition::MembersAgree { cluster, down } => return Ok(self.members_agree(cluster, down).await),
+            Condition::CaughtUp { cluster, member, entries } => {
+                return Ok(self.caught_up(cluster, member, *entries).await);
+            }
+            Condition::CanStop { cluster, member } => return Ok(self.can_stop(cluster, member).await),
         };
         let (name, host) = self.host(place).await?;
         let command = Command::new(argv.iter().cloned()).root().deadline(Duration::from_secs(15));
@@ -293,7 +301,7 @@ impl Executor {
 
     async fn wait(&self, place: &Place, condition: &Condition, limit: u32) -> Result<(), OperationError> {
         let begun = Instant::now();
-        let mut said = String::new();
+        let (mut said, mut said_at) = (String::new(), None::<Instant>);
         loop {
             let last = match self.holds(place, condition).await {
                 Ok(Ok(())) => {
@@ -310,38 +318,15 @@ impl Executor {
             if begun.elapsed() >= seconds(limit) {
                 return Err(OperationError::Waited { seconds: limit, last });
             }
-            if last != said {
+            // A number that moves is told now and then, not each time it is looked at.
+            if last != said && said_at.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
                 self.say(place, format!("waiting: {last}"));
-                said = last;
+                (said, said_at) = (last, Some(Instant::now()));
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            let patient = begun.elapsed() >= LOOK_CLOSELY;
+            tokio::time::sleep(Duration::from_millis(if patient { 500 } else { 100 })).await;
         }
     }
-
-    async fn member(&self, cluster: &ClusterTarget, index: usize) -> Result<MemberClient, String> {
-        let member = &cluster.members[index];
-        let via = match cluster.reach {
-            Reach::Direct => Via::Direct,
-            Reach::Ssh => {
-                let host = self.connect(&member.host, &member.name).await.map_err(|e| e.to_string())?;
-                let (address, port) = split_url(&member.client_url)?;
-                Via::Unix(host.tunnel(&address, port).await.map_err(|e| format!("{}: {e}", member.name))?)
-            }
-        };
-        let endpoint = MemberEndpoint { url: member.client_url.clone(), via };
-        MemberClient::connect(&endpoint).map_err(|e| format!("{}: {e}", member.name))
-    }
-}
-
-/// Address and port of a client URL, as the other end of a tunnel takes them.
-///
-/// # Errors
-/// It is not a client URL, in words.
-pub fn split_url(url: &str) -> Result<(String, u16), String> {
-    let wrong = || format!("{url} is not a client URL");
-    let rest = url.split_once("://").ok_or_else(wrong)?.1;
-    let (address, port) = rest.rsplit_once(':').ok_or_else(wrong)?;
-    Ok((address.trim_matches(['[', ']']).to_owned(), port.parse().map_err(|_| wrong())?))
 }
 
 fn seconds(n: u32) -> Duration {
@@ -365,13 +350,6 @@ fn accept(run: &Run, command: String, status: i32, printed: &str) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn client_urls_split_into_address_and_port() {
-        assert_eq!(split_url("http://10.0.0.1:2379"), Ok(("10.0.0.1".into(), 2379)));
-        assert_eq!(split_url("http://[fd00::1]:2379"), Ok(("fd00::1".into(), 2379)));
-        assert!(split_url("nonsense").is_err());
-    }
 
     #[test]
     fn an_unexpected_status_carries_the_last_lines() {

@@ -1,11 +1,20 @@
 //! The kinds of operations, by name. Invariant: a kind is one file under `kinds/`, found by its name here, in the
 //! wizards and in the end-to-end tests.
 
+pub mod add_member;
 pub mod install_cluster;
+pub mod move_leader;
+pub mod promote_member;
+pub mod remove_member;
+pub mod repair_drift;
+pub mod replace_member;
+pub mod rolling_restart;
+pub mod uninstall_cluster;
 
-use crate::{context::Planner, error::PlanError, plan::Plan};
+use crate::{context::Planner, error::PlanError, membership::Scene, plan::Plan};
 use async_trait::async_trait;
-use quorate_domain::plan::OperationClass;
+use quorate_domain::{names::check_name, plan::OperationClass, problem::FieldError};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// One kind of operation: makes plans; running them is the engine's work.
@@ -29,10 +38,43 @@ pub trait Kind: Send + Sync {
 
 /// Every kind of this console.
 pub fn all() -> Vec<Box<dyn Kind>> {
-    vec![Box::new(install_cluster::InstallCluster)]
+    vec![
+        Box::new(add_member::AddMember),
+        Box::new(install_cluster::InstallCluster),
+        Box::new(move_leader::MoveLeader),
+        Box::new(promote_member::PromoteMember),
+        Box::new(remove_member::RemoveMember),
+        Box::new(repair_drift::RepairDrift),
+        Box::new(replace_member::ReplaceMember),
+        Box::new(rolling_restart::RollingRestart),
+        Box::new(uninstall_cluster::UninstallCluster),
+    ]
 }
 
 /// The kind of this name.
 pub fn find(name: &str) -> Option<Box<dyn Kind>> {
     all().into_iter().find(|k| k.name() == name)
+}
+
+/// Reads the parameters of a kind.
+fn params_of<T: DeserializeOwned>(params: Value) -> Result<T, PlanError> {
+    serde_json::from_value(params).map_err(|e| PlanError::Shape(e.to_string()))
+}
+
+/// A plan of `kind` about the cluster of `scene`, with the completed parameters and no steps yet.
+fn done(kind: &dyn Kind, scene: &Scene, title: String, params: &impl Serialize) -> Result<Plan, PlanError> {
+    let params = serde_json::to_value(params).map_err(|e| PlanError::Shape(e.to_string()))?;
+    Ok(scene.plan(kind, title, params))
+}
+
+/// Fills in the name of what a change keeps on hosts: the day and eight random digits.
+///
+/// # Errors
+/// A given one that is no plain name.
+fn token(planner: &Planner, token: &mut String) -> Result<(), PlanError> {
+    if token.is_empty() {
+        let day = planner.inventory.now().to_utc_text()[..10].replace('-', "");
+        *token = format!("{day}-{}", hex::encode(&planner.inventory.random()[..4]));
+    }
+    check_name(token).map_err(|message| PlanError::Invalid(vec![FieldError { field: "token".into(), message }]))
 }

@@ -5,12 +5,16 @@
 //! run, bounded by a deadline and harmless to repeat. Who may start what is decided in `core`.
 
 pub mod context;
+mod drift;
 pub mod effect;
 pub mod engine;
 pub mod error;
 pub mod executor;
 pub mod kinds;
+mod membership;
+pub mod observe;
 pub mod plan;
+mod provision;
 pub mod recovery;
 pub mod render;
 pub mod runbook;

@@ -1,9 +1,12 @@
 //! A plan: steps of parallel lanes, and the digest that binds a start to what was reviewed. Invariant: the digest
 //! covers kind, parameters, effects, file contents, undo, point of no return and check verdicts, and nothing measured.
 
-use crate::effect::{Action, Condition, Effect, Place, Run};
+use crate::{
+    effect::{Action, Condition, Effect, Place, Run},
+    steps::Part,
+};
 use quorate_domain::{
-    HostId,
+    ClusterId, HostId,
     plan::{Check, OperationClass, Verdict},
 };
 use serde::{Deserialize, Serialize};
@@ -31,6 +34,20 @@ pub struct Lane {
     pub diagnose: Vec<Run>,
 }
 
+impl Lane {
+    /// `part` at `place`, whatever holds there.
+    pub fn at(place: Place, part: Part) -> Self {
+        Self { place, unless: None, actions: part.actions, undo: part.undo, undo_unless: None, diagnose: Vec::new() }
+    }
+}
+
+impl Step {
+    /// A step that nobody may leave out.
+    pub fn of(key: impl Into<String>, title: impl Into<String>, lanes: Vec<Lane>) -> Self {
+        Self { key: key.into(), title: title.into(), lanes, skippable: false }
+    }
+}
+
 /// One numbered step; its lanes run in parallel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -56,6 +73,9 @@ pub struct Plan {
     pub title: String,
     /// Completed parameters.
     pub params: Value,
+    /// The cluster it changes; none when it makes one, which gets its id at the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterId>,
     /// Name of the cluster it is about (claimed while it runs).
     pub cluster_name: String,
     /// Hosts it claims.
@@ -130,6 +150,7 @@ pub(crate) mod tests {
             kind_version: 1,
             title: "Sample".into(),
             params: serde_json::json!({"name": "demo"}),
+            cluster: None,
             cluster_name: "demo".into(),
             hosts: vec![host.clone()],
             steps: vec![Step {

@@ -85,6 +85,11 @@ fn effect_view(action: &Action, lane: &Lane, forward: bool) -> EffectView {
                 cluster.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(", ")
             ),
         },
+        Effect::Member { call, .. } => EffectView::Etcd { call: call.words() },
+        Effect::RecordMembers { members } => {
+            let names: Vec<&str> = members.iter().map(|m| m.name.as_str()).collect();
+            EffectView::Record { what: format!("the console expects the members {}", names.join(", ")) }
+        }
         Effect::RegisterCluster(new) => {
             EffectView::Record { what: format!("the console takes {} under management and watches it", new.name) }
         }
@@ -96,9 +101,19 @@ pub fn condition_words(condition: &Condition) -> String {
     match condition {
         Condition::Succeeds { argv } => format!("{} succeeds", shell::line(argv)),
         Condition::Prints { argv, text } => format!("{} prints “{}”", shell::line(argv), text.trim()),
-        Condition::MembersAgree { cluster } => {
+        Condition::MembersAgree { cluster, down } if down.is_empty() => {
             format!("all {} members of {} answer and agree on one leader", cluster.members.len(), cluster.name)
         }
+        Condition::MembersAgree { cluster, down } => format!(
+            "the {} members of {} are as planned, and all but {} answer and agree on one leader",
+            cluster.members.len(),
+            cluster.name,
+            down.join(", ")
+        ),
+        Condition::CaughtUp { member, entries, .. } => {
+            format!("{} has nine tenths of the leader's log and is at most {entries} entries behind", member.name)
+        }
+        Condition::CanStop { member, .. } => format!("the others keep quorum while {} is down", member.name),
     }
 }
 

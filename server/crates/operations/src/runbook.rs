@@ -8,6 +8,8 @@ use crate::{
 };
 use std::fmt::Write as _;
 
+mod members;
+
 /// The script.
 pub fn render(plan: &Plan) -> String {
     let mut out = String::new();
@@ -126,6 +128,10 @@ fn action_script(login: &Login, action: &Action) -> String {
             condition_script(login, condition)
         ),
         Effect::Canary { cluster, key } => canary_script(login, cluster, key),
+        Effect::Member { cluster, call, deadline_seconds } => members::call(login, cluster, call, *deadline_seconds),
+        Effect::RecordMembers { .. } => {
+            "# in Quorate: look at the cluster's page; it follows the member list".to_owned()
+        }
         Effect::RegisterCluster(new) => {
             format!("# in Quorate: adopt the cluster {} once a console is there again", new.name.replace('\n', " "))
         }
@@ -146,13 +152,9 @@ fn condition_script(login: &Login, condition: &Condition) -> String {
         Condition::Prints { argv, text } => {
             format!("{} </dev/null 2>/dev/null | grep -xF {} >/dev/null", remote(login, argv), word(text.trim()))
         }
-        Condition::MembersAgree { cluster } => format!(
-            "{} </dev/null",
-            remote_words(
-                login,
-                &["etcdctl", "--endpoints", &cluster.endpoints(), "--command-timeout=2s", "endpoint", "health"]
-            )
-        ),
+        Condition::MembersAgree { cluster, down } => members::healthy(login, cluster, |m| !down.contains(&m.name)),
+        Condition::CanStop { cluster, member } => members::healthy(login, cluster, |m| m.peer_url != member.peer_url),
+        Condition::CaughtUp { cluster, member, entries } => members::caught_up(login, cluster, member, *entries),
     }
 }
 

@@ -39,12 +39,10 @@ impl Part {
 pub fn begun(token: &str, step: &str) -> (Part, Condition) {
     let dir = undo_dir(token);
     let note = format!("{dir}/begun-{step}");
+    // One command, because each costs a round trip.
+    let script = "install -d -m 0700 \"$1\" && : >>\"$2\" && sync \"$2\"";
     let part = Part {
-        actions: vec![
-            Run::new(["install", "-d", "-m", "0700", &dir]).into(),
-            Run::new(["touch", &note]).into(),
-            Run::new(["sync", &note]).into(),
-        ],
+        actions: vec![Run::new(["/bin/sh", "-c", script, "sh", &dir, &note]).into()],
         undo: vec![Run::new(["rm", "-f", &note]).into()],
     };
     (part, Condition::absent(&note))

@@ -41,6 +41,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// What others tell about a cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Inputs {
+    /// Where the members are expected, once that has changed since the poller began.
+    pub record: Option<Arc<ClusterRecord>>,
     pub units: BTreeMap<HostId, UnitState>,
     pub operation: Option<OperationId>,
 }
@@ -296,13 +298,18 @@ impl Poller {
 
     /// Publishes the next view and hands over what happened; when the next tick is due after this one.
     pub fn publish(&mut self) -> Duration {
+        let inputs = self.inputs.borrow_and_update().clone();
+        if let Some(record) = inputs.record.filter(|new| *new != self.record) {
+            // Who is in the cluster stays the cluster's to say; the next list finds its members' hosts in the new record.
+            self.record = record;
+            self.list.asked = None;
+        }
         let seats: Vec<Seat> =
             self.lines.iter_mut().map(|l| Seat { known: l.seat.known.clone(), answer: l.seat.answer.take() }).collect();
         if refounded(&seats, self.list.cluster_id) {
             self.list = ListState { doubted: true, ..ListState::default() };
         }
         let taken_at = self.clock.now();
-        let inputs = self.inputs.borrow_and_update().clone();
         let scene = Scene {
             record: &self.record,
             cluster_id: self.list.cluster_id,

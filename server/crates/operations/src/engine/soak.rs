@@ -31,7 +31,7 @@ impl Engine {
     }
 
     async fn held(&self, row: &OperationRow, plan: &Plan) -> bool {
-        let Some(cluster) = Self::cluster_of(plan) else { return true };
+        let Some((cluster, down)) = Self::agreement(plan) else { return true };
         let task = Task {
             operation: row.id.clone(),
             cluster: row.cluster.clone(),
@@ -41,7 +41,7 @@ impl Engine {
         let executor = Executor { planner: self.0.planner.clone(), task };
         let until = tokio::time::Instant::now() + SOAK;
         while tokio::time::Instant::now() < until {
-            if let Err(why) = executor.members_agree(cluster).await {
+            if let Err(why) = executor.members_agree(cluster, down).await {
                 tracing::warn!(operation = %row.id, why, "the result did not hold");
                 return false;
             }

@@ -8,24 +8,23 @@ use crate::{
     context::Planner,
     effect::{ClusterTarget, MemberTarget},
     error::PlanError,
-    plan::{Login, Plan},
+    plan::Plan,
+    provision::{self, Provision, Resolved, Survey, login, same_machine},
 };
 use async_trait::async_trait;
 use quorate_domain::{
     cluster::Scheme,
-    host::{Elevation, HostSummary, Trust},
+    host::HostSummary,
     install::{BinarySource, InstallParams},
     names::url_host,
-    plan::{Check, OperationClass, Verdict},
+    plan::OperationClass,
     problem::FieldError,
     quorum::Tolerance,
     version::Severity,
 };
 use serde_json::Value;
 
-mod release;
 mod steps;
-mod survey;
 
 /// The kind `install_cluster`.
 pub struct InstallCluster;
@@ -47,7 +46,7 @@ impl Kind for InstallCluster {
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {
         let params: InstallParams = serde_json::from_value(params).map_err(|e| PlanError::Shape(e.to_string()))?;
         let hosts = hosts_of(planner, &params).await?;
-        let survey = survey::look(planner, &params, &hosts).await;
+        let survey = provision::look(planner, &params, &hosts).await;
         let params = complete(planner, params, &hosts, &survey)?;
         if planner.inventory.cluster_named(&params.name).await? {
             return Err(PlanError::Invalid(vec![FieldError {
@@ -55,7 +54,7 @@ impl Kind for InstallCluster {
                 message: format!("A cluster named {} is under management; choose another name", params.name),
             }]));
         }
-        let release = release::resolve(&params, &survey).await;
+        let release = provision::resolve(&params, &survey).await;
         let mut checks = survey.checks(&params, &hosts);
         checks.extend(release.checks.iter().cloned());
         checks.extend(same_machine(&hosts));
@@ -64,9 +63,10 @@ impl Kind for InstallCluster {
             kind: self.name().into(),
             kind_version: self.version(),
             title: title(&params),
+            cluster: None,
             cluster_name: params.name.clone(),
             hosts: hosts.iter().map(|h| h.id.clone()).collect(),
-            steps: steps::build(&params, &hosts, &survey, &release, &target),
+            steps: steps::build(&params, &Provision::new(&params, &hosts, &survey, &release), &target),
             checks,
             warnings: warnings(&params, &release),
             point_of_no_return: None,
@@ -77,29 +77,6 @@ impl Kind for InstallCluster {
             params: serde_json::to_value(&params).map_err(|e| PlanError::Shape(e.to_string()))?,
         })
     }
-}
-
-/// A failed check for each two hosts that show one host key: they are one machine under two addresses, and two members
-/// would share its files; or clones, which nobody can tell from one.
-fn same_machine(hosts: &[HostSummary]) -> Vec<Check> {
-    let keys = |host: &HostSummary| match &host.trust {
-        Trust::Trusted { keys } => keys.iter().map(|key| key.public_key.clone()).collect(),
-        _ => Vec::new(),
-    };
-    let mut found = Vec::new();
-    for (i, one) in hosts.iter().enumerate() {
-        for other in hosts[i + 1..].iter().filter(|other| keys(other).iter().any(|key| keys(one).contains(key))) {
-            found.push(Check {
-                name: "own_machine".into(),
-                subject: format!("{} and {}", one.name, other.name),
-                verdict: Verdict::Fail,
-                answer: "they show one host key".into(),
-                advice: "Choose one of them if they are one machine; give each its own host keys if one is a clone"
-                    .into(),
-            });
-        }
-    }
-    found
 }
 
 fn title(params: &InstallParams) -> String {
@@ -137,7 +114,7 @@ fn complete(
     planner: &Planner,
     mut params: InstallParams,
     hosts: &[HostSummary],
-    survey: &survey::Survey,
+    survey: &Survey,
 ) -> Result<InstallParams, PlanError> {
     for ((member, host), seen) in params.members.iter_mut().zip(hosts).zip(&survey.hosts) {
         if member.name.is_empty() {
@@ -179,16 +156,7 @@ fn target(params: &InstallParams) -> ClusterTarget {
     }
 }
 
-fn login(host: &HostSummary) -> (quorate_domain::HostId, Login) {
-    let login = Login {
-        destination: format!("{}@{}", host.user, host.address),
-        port: host.port,
-        sudo: host.elevation != Elevation::Root,
-    };
-    (host.id.clone(), login)
-}
-
-fn warnings(params: &InstallParams, release: &release::Resolved) -> Vec<String> {
+fn warnings(params: &InstallParams, release: &Resolved) -> Vec<String> {
     let mut warnings: Vec<String> = Tolerance::advice(params.members.len()).into_iter().collect();
     if params.scheme == Scheme::Http {
         warnings.push(format!(
@@ -217,13 +185,13 @@ pub(crate) mod tests {
     use super::*;
     use quorate_domain::{
         HostId, Timestamp,
-        host::{Contact, EtcdFacts, HostFacts, HostKey},
+        host::{Contact, Elevation, EtcdFacts, HostFacts, Trust},
         install::InstallMember,
         version::Arch,
         wide::Wide,
     };
 
-    fn host(n: u8) -> HostSummary {
+    pub(crate) fn host(n: u8) -> HostSummary {
         HostSummary {
             id: HostId::from_random([n; 10]),
             name: format!("lab{n}"),
@@ -241,7 +209,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn facts(host: &HostSummary) -> HostFacts {
+    pub(crate) fn facts(host: &HostSummary) -> HostFacts {
         HostFacts {
             taken_at: Timestamp(0),
             hostname: host.name.clone(),
@@ -275,16 +243,17 @@ pub(crate) mod tests {
             .map(|h| InstallMember { host: h.id.clone(), name: h.name.clone(), address: h.address.clone() })
             .collect();
         let params = InstallParams { token: "demo-1".into(), ..InstallParams::new("demo", members) };
-        let survey = survey::Survey::of(hosts.iter().map(facts).collect());
-        let release = release::Resolved::of_archive(&params, Arch::Amd64, "ab12");
+        let survey = Survey::of(hosts.iter().map(facts).collect());
+        let release = Resolved::of_archive(&params, Arch::Amd64, "ab12");
         let target = target(&params);
         Plan {
             kind: "install_cluster".into(),
             kind_version: 1,
             title: title(&params),
+            cluster: None,
             cluster_name: params.name.clone(),
             hosts: hosts.iter().map(|h| h.id.clone()).collect(),
-            steps: steps::build(&params, &hosts, &survey, &release, &target),
+            steps: steps::build(&params, &Provision::new(&params, &hosts, &survey, &release), &target),
             checks: survey.checks(&params, &hosts),
             warnings: warnings(&params, &release),
             point_of_no_return: None,
@@ -334,20 +303,6 @@ pub(crate) mod tests {
         let script = crate::runbook::render(&sample_plan());
         let check = std::process::Command::new("bash").args(["-n", "-c", &script]).status().expect("bash runs");
         assert!(check.success(), "{script}");
-    }
-
-    #[test]
-    fn one_machine_under_two_addresses_is_found_by_its_key() {
-        let key = |text: &str| HostKey {
-            algorithm: "ssh-ed25519".into(),
-            fingerprint: String::new(),
-            public_key: text.into(),
-        };
-        let with = |n: u8, text: &str| HostSummary { trust: Trust::Trusted { keys: vec![key(text)] }, ..host(n) };
-        assert_eq!(same_machine(&[with(1, "a"), with(2, "b"), host(3), host(4)]), []);
-        let found = same_machine(&[with(1, "a"), with(2, "b"), with(3, "a")]);
-        assert_eq!(found.iter().map(|c| c.subject.as_str()).collect::<Vec<_>>(), ["lab1 and lab3"]);
-        assert_eq!(found[0].verdict, Verdict::Fail);
     }
 
     #[test]

@@ -32,10 +32,6 @@ impl Release {
         format!("{}/{}.tar.gz", Self::dir(), self.version.archive_stem(self.arch))
     }
 
-    fn unpacked(&self) -> String {
-        format!("{}/{}", Self::dir(), self.version.archive_stem(self.arch))
-    }
-
     fn url(&self) -> String {
         let stem = self.version.archive_stem(self.arch);
         format!("{}/v{}/{stem}.tar.gz", self.base_url.trim_end_matches('/'), self.version)
@@ -101,16 +97,12 @@ fn with_archive(release: &Release, bring: Vec<Action>) -> Part {
     actions.extend(bring);
     Part {
         actions,
-        undo: vec![
-            Run::new(["rm", "-rf", &release.archive(), &format!("{}.part", release.archive()), &release.unpacked()])
-                .into(),
-        ],
+        undo: vec![Run::new(["rm", "-f", &release.archive(), &format!("{}.part", release.archive())]).into()],
     }
 }
 
 /// Unpacks the archive and puts the binaries in place, root:root 0755; `present` are the ones that are there now.
 pub fn install(release: &Release, present: &[String], selinux: bool, token: &str) -> Part {
-    let unpacked = release.unpacked();
     let mut part = Part::default();
     for name in NAMES {
         let path = format!("{BIN_DIR}/{name}");
@@ -120,17 +112,7 @@ pub fn install(release: &Release, present: &[String], selinux: bool, token: &str
             Part { actions: Vec::new(), undo: vec![Run::new(["rm", "-f", &path]).into()] }
         });
     }
-    let extract = Run::new([
-        "tar",
-        "--extract",
-        "--gzip",
-        "--no-same-owner",
-        "--file",
-        &release.archive(),
-        "--directory",
-        &Release::dir(),
-    ]);
-    part = part.then(Part::run(extract.within(120))).then(put(&unpacked));
+    part = part.then(put(release));
     if selinux {
         // A file that was moved or unpacked keeps its label, the usual cause of trouble with SELinux.
         part = part.then(Part::run(Run::new(
@@ -140,27 +122,35 @@ pub fn install(release: &Release, present: &[String], selinux: bool, token: &str
     part
 }
 
-/// Removes the archive and what was unpacked of it. Not a part of `install`: a host that goes down between putting the
+/// Removes the archive. Not a part of `install`: a host that goes down between putting the
 /// binaries in place and this has them in place when the lane is tried again, and this is still to be done.
 pub fn tidy(release: &Release) -> Part {
-    Part::run(Run::new(["rm", "-rf", &release.archive(), &release.unpacked()]))
+    Part::run(Run::new(["rm", "-f", &release.archive()]))
 }
 
-/// Puts the binaries beside their places, syncs them, and renames them there: after a power cut each is the old one or
+/// Unpacks the binaries beside their places, syncs them, and renames them there: after a power cut each is the old one or
 /// the new one, whole.
-fn put(unpacked: &str) -> Part {
+fn put(release: &Release) -> Part {
     let beside = |name: &str| format!("{BIN_DIR}/.{name}.quorate-new");
-    let copy = |name: &str| {
-        let from = format!("{unpacked}/{name}");
-        Run::new(["install", "-o", "root", "-g", "root", "-m", "0755", "-T", &from, &beside(name)]).within(120)
-    };
-    let mut actions: Vec<Action> = NAMES.iter().map(|name| copy(name).into()).collect();
-    actions.push(Run::new(["sync".to_owned()].into_iter().chain(NAMES.map(beside))).within(120).into());
+    let stem = release.version.archive_stem(release.arch);
+    // `etcd-v3.5.16-linux-amd64/etcd` becomes `.etcd.quorate-new`.
+    let extract =
+        ["tar", "--extract", "--gzip", "--no-same-owner", "--file", &release.archive(), "--directory", BIN_DIR]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(["--transform".to_owned(), "s|.*/\\(.*\\)|.\\1.quorate-new|".to_owned()])
+            .chain(NAMES.map(|name| format!("{stem}/{name}")));
+    let all = |words: &[&str]| Run::new(words.iter().map(|w| (*w).to_owned()).chain(NAMES.map(beside))).within(120);
+    let mut actions: Vec<Action> = vec![
+        Run::new(extract).within(120).into(),
+        all(&["chown", "root:root"]).into(),
+        all(&["chmod", "0755"]).into(),
+        all(&["sync"]).into(),
+    ];
     let there = |name: &str| format!("{BIN_DIR}/{name}");
     actions
         .extend(NAMES.map(|name| Action::from(Run::new(["mv", "--no-target-directory", &beside(name), &there(name)]))));
-    let undo = Run::new(["rm".to_owned(), "-f".into()].into_iter().chain(NAMES.map(beside)));
-    Part { actions, undo: vec![undo.into()] }
+    Part { actions, undo: vec![all(&["rm", "-f"]).into()] }
 }
 
 #[cfg(test)]

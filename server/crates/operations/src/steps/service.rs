@@ -52,6 +52,35 @@ pub fn journal() -> Run {
     Run::new(["journalctl", "--unit", UNIT, "--lines", "25", "--no-pager", "--output", "cat"])
 }
 
+/// Stops the unit and keeps it from coming back at boot.
+pub fn stop_and_disable() -> Part {
+    let stop = Run::new(["systemctl", "disable", "--now", UNIT]).within(120);
+    Part {
+        actions: vec![
+            Action::from(stop).unless(not_there()),
+            Run::new(["systemctl", "reset-failed", UNIT]).also_ok(1).into(),
+        ],
+        undo: Vec::new(),
+    }
+}
+
+/// Moves `member/` of a stopped etcd aside, for good; never deletes it.
+pub fn move_member_aside(data_dir: &str, token: &str) -> Part {
+    Part { actions: set_member_aside(data_dir, token).undo, undo: Vec::new() }
+}
+
+/// Puts `member/` back that was moved aside, and starts the unit for good again. The parent directory is kept.
+pub fn bring_member_back(data_dir: &str, token: &str) -> Vec<Action> {
+    let (member, aside) = (format!("{data_dir}/member"), format!("{data_dir}/aside-{token}/member"));
+    vec![
+        Action::from(Run::new(["mv", "--no-target-directory", &aside, &member])).unless(Condition::absent(&aside)),
+        Run::new(["systemctl", "reset-failed", UNIT]).also_ok(1).into(),
+        // Members of a cluster wait for each other at their start.
+        Action::from(Run::new(["systemctl", "enable", UNIT])).unless(not_there()),
+        Action::from(Run::new(["systemctl", "start", "--no-block", UNIT])).unless(not_there()),
+    ]
+}
+
 /// At undo, moves `member/` aside within the data directory (which may be a mount point); never deletes it.
 pub fn set_member_aside(data_dir: &str, token: &str) -> Part {
     let member = format!("{data_dir}/member");

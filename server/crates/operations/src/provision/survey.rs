@@ -1,8 +1,7 @@
 //! What the hosts of an install say about themselves and each other. Invariant: looks only; a host that cannot be
 //! reached becomes a failed check with its reason, never an error of the whole. The network is in `reach`.
 
-mod reach;
-
+use super::reach;
 use crate::{
     context::Planner,
     steps::{files::Ownership, undo_dir},
@@ -19,14 +18,14 @@ use quorate_remote::{Command, Host, facts};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// All hosts' answers.
-pub(super) struct Survey {
+pub(crate) struct Survey {
     /// In the order of the members.
     pub hosts: Vec<Surveyed>,
     ways: reach::Ways,
 }
 
 /// One host's answer.
-pub(super) struct Surveyed {
+pub(crate) struct Surveyed {
     /// The connection, when there is one.
     pub connection: Option<Arc<Host>>,
     /// What it said, or why not.
@@ -36,8 +35,17 @@ pub(super) struct Surveyed {
 }
 
 impl Surveyed {
+    /// As the host will be once the etcd that it carries is stopped, disabled and its data set aside.
+    pub(crate) fn laid_to_rest(&mut self, ports: [u16; 2]) {
+        if let Ok(facts) = &mut self.facts {
+            facts.ports_in_use.retain(|p| !ports.contains(&p.port));
+            let etcd = &mut facts.etcd;
+            (etcd.running, etcd.unit_enabled, etcd.data_dir_has_member) = (false, false, false);
+        }
+    }
+
     /// The address peers would use: the one SSH uses if it is an IP address of the host, else its first own.
-    pub(super) fn own_address(&self, host: &HostSummary) -> String {
+    pub(crate) fn own_address(&self, host: &HostSummary) -> String {
         let own = self.facts.as_ref().map(|f| f.addresses.as_slice()).unwrap_or_default();
         if own.contains(&host.address) || own.is_empty() {
             return host.address.clone();
@@ -47,7 +55,7 @@ impl Surveyed {
 }
 
 /// Asks all hosts in parallel, then every pair about the peer port and itself about the client ports.
-pub(super) async fn look(planner: &Planner, params: &InstallParams, hosts: &[HostSummary]) -> Survey {
+pub(crate) async fn look(planner: &Planner, params: &InstallParams, hosts: &[HostSummary]) -> Survey {
     let surveyed = join_all(hosts.iter().map(|host| look_at(planner, params, host))).await;
     let addresses: Vec<String> = surveyed
         .iter()
@@ -110,13 +118,13 @@ fn parse_stat(text: &str) -> BTreeMap<String, Ownership> {
 impl Survey {
     /// A survey in which every host answered with these facts and none was asked about the others.
     #[cfg(test)]
-    pub(super) fn of(facts: Vec<HostFacts>) -> Self {
+    pub(crate) fn of(facts: Vec<HostFacts>) -> Self {
         let seen = |facts| Surveyed { connection: None, facts: Ok(facts), ownership: BTreeMap::new() };
         Self { hosts: facts.into_iter().map(seen).collect(), ways: reach::Ways::default() }
     }
 
     /// All verdicts.
-    pub(super) fn checks(&self, params: &InstallParams, hosts: &[HostSummary]) -> Vec<Check> {
+    pub(crate) fn checks(&self, params: &InstallParams, hosts: &[HostSummary]) -> Vec<Check> {
         let mut checks = Vec::new();
         for ((seen, host), member) in self.hosts.iter().zip(hosts).zip(&params.members) {
             if seen.ownership.contains_key(&undo_dir(&params.token)) {

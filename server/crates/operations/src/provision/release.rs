@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// What was found out about the release.
 #[derive(Default)]
-pub(super) struct Resolved {
+pub(crate) struct Resolved {
     releases: Vec<Release>,
     /// Failed when there is no archive to be had.
     pub checks: Vec<Check>,
@@ -24,18 +24,18 @@ pub(super) struct Resolved {
 impl Resolved {
     /// One architecture's archive, as if its digest had been found.
     #[cfg(test)]
-    pub(super) fn of_archive(params: &InstallParams, arch: Arch, sha256: &str) -> Self {
+    pub(crate) fn of_archive(params: &InstallParams, arch: Arch, sha256: &str) -> Self {
         Self { releases: vec![release(params, arch, sha256)], ..Self::default() }
     }
 
     /// The release for an architecture; none when it could not be resolved (a failed check says so).
-    pub(super) fn of(&self, arch: Arch) -> Option<&Release> {
+    pub(crate) fn of(&self, arch: Arch) -> Option<&Release> {
         self.releases.iter().find(|r| r.arch == arch)
     }
 }
 
 /// Finds the digests of all architectures among the hosts.
-pub(super) async fn resolve(params: &InstallParams, survey: &Survey) -> Resolved {
+pub(crate) async fn resolve(params: &InstallParams, survey: &Survey) -> Resolved {
     let mut resolved = Resolved::default();
     if params.source == BinarySource::Installed {
         return resolved;

@@ -21,7 +21,7 @@ use tokio::{
 
 /// What was found between the hosts, and from the console.
 #[derive(Default)]
-pub(super) struct Ways {
+pub(crate) struct Ways {
     peers: Vec<(usize, usize, u16, PortReach)>,
     console: Vec<(usize, FromConsole)>,
 }
@@ -45,7 +45,7 @@ const NOTED_LOOKS: u32 = 20;
 
 /// Tries every pair on the peer port, and the console on every client port. `hosts` are the connections of the members
 /// at `addresses`; a host without one says nothing, its failed contact is a check of its own.
-pub(super) async fn probe(
+pub(crate) async fn probe(
     planner: &Planner,
     params: &InstallParams,
     hosts: &[Option<Arc<Host>>],
@@ -68,7 +68,7 @@ pub(super) async fn probe(
 
 impl Ways {
     /// All verdicts.
-    pub(super) fn checks(&self, hosts: &[HostSummary]) -> Vec<Check> {
+    pub(crate) fn checks(&self, hosts: &[HostSummary]) -> Vec<Check> {
         let between = self
             .peers
             .iter()

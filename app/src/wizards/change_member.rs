@@ -1,0 +1,73 @@
+//! The wizards of the kinds that need nothing but a member: `remove_member`, `promote_member`, `move_leader`,
+//! `rolling_restart`. The plan is made at once, by the browser: a page that is rendered on the server never asks a cluster.
+
+use crate::{
+    components::{plan_review::PlanReview, problem::ProblemBox, task::Task},
+    data::Boxed,
+    navigate::Navigator,
+    pages::{no_such, page_head, path_id, path_part},
+    wizards::ask,
+};
+use leptos::prelude::*;
+use quorate_domain::plan::{PlanRequest, PlanView};
+use serde_json::json;
+
+/// The kinds, the page's heading and the word on the button.
+const KINDS: [(&str, &str, &str); 6] = [
+    ("remove_member", "Remove a member", "Remove"),
+    ("promote_member", "Promote a learner", "Promote"),
+    ("move_leader", "Move the leader", "Move"),
+    ("repair_drift", "Repair the configuration", "Repair"),
+    ("rolling_restart", "Restart members", "Restart"),
+    ("uninstall_cluster", "Uninstall a cluster", "Uninstall"),
+];
+
+/// The page.
+#[component]
+pub(crate) fn ChangeMember() -> AnyView {
+    let (cluster, kind, member) = (path_id(), path_part("kind"), path_part("member"));
+    let wanted = kind.get_untracked();
+    let Some((kind, heading, label)) = KINDS.into_iter().find(|(kind, ..)| *kind == wanted) else {
+        return crate::components::problem::problem_page(&no_such("page").0);
+    };
+    let plan = RwSignal::new(None::<PlanView>);
+    let task = Task::new();
+    Effect::new(move |_| {
+        let request = request(kind, &cluster.get_untracked(), &member.get_untracked());
+        ask(task, Ok(request), plan);
+    });
+    let navigator = Navigator::get();
+    let back = Callback::new(move |()| navigator.go(format!("/clusters/{}", cluster.get_untracked())));
+    view! {
+        {page_head(heading, ().into_any())}
+        <ProblemBox problem=task.problem/>
+        {move || match plan.get() {
+            Some(plan) => view! { <PlanReview plan=plan run_label=label back=back/> }.boxed(),
+            None => view! { <p class="muted" role="status">"Looking at the cluster and its hosts…"</p> }.boxed(),
+        }}
+    }
+    .boxed()
+}
+
+/// `member` is an id, or `all` for those that have no favourite.
+fn request(kind: &str, cluster: &str, member: &str) -> PlanRequest {
+    let params = match (kind, member) {
+        (_, "all") => json!({ "cluster": cluster }),
+        ("rolling_restart", id) => json!({ "cluster": cluster, "members": [id] }),
+        (_, id) => json!({ "cluster": cluster, "member": id }),
+    };
+    PlanRequest { kind: kind.into(), params }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_gets_the_member_where_it_looks_for_it() {
+        let params = |kind, member| request(kind, "c-1", member).params;
+        assert_eq!(params("remove_member", "ab"), json!({"cluster": "c-1", "member": "ab"}));
+        assert_eq!(params("rolling_restart", "ab"), json!({"cluster": "c-1", "members": ["ab"]}));
+        assert_eq!(params("rolling_restart", "all"), json!({"cluster": "c-1"}));
+    }
+}

@@ -1,0 +1,110 @@
+// Members come, lead and go from the cluster's page: each change says what it leaves before it is chosen, and three clicks do it.
+import type { Page } from "@playwright/test";
+import { MIRROR, onHost } from "../lib/lab.mjs";
+import { expect, test } from "./fixtures";
+import { live, logIn, open, reauthenticate, shots, shotsWideAndNarrow } from "./steps";
+
+const members = (page: Page) => page.getByRole("region", { name: "Members", exact: true });
+const health = (page: Page) => page.locator(".cluster-health");
+
+/** Opens what can be done with a member. */
+async function change(page: Page, member: string) {
+  await members(page).getByRole("row", { name: member }).getByRole("button", { name: "Change…" }).click();
+  const dialog = page.getByRole("dialog", { name: `Change ${member}` });
+  await expect(dialog).toBeVisible();
+  return dialog;
+}
+
+/** Starts the plan on screen and waits for its end; then back to the cluster. */
+async function runAndReturn(page: Page, button: string, password?: string) {
+  await expect(page.getByRole("heading", { name: /^Checks/ })).toBeVisible({ timeout: 60_000 });
+  const name = page.getByLabel("Name", { exact: true });
+  if (await name.isVisible()) await name.fill("demo");
+  await page.getByRole("button", { name: button, exact: true }).click();
+  if (password) await reauthenticate(page, password);
+  await expect(page).toHaveURL(/\/operations\/op-/);
+  await expect(page.getByText("Done and verified")).toBeVisible({ timeout: 120_000 });
+  await page.getByRole("link", { name: "To the cluster" }).click();
+  await live(page);
+}
+
+test("a member is added, gets the lead, is removed, and its host replaces a dead one", async ({ page, console: server, wipedHosts }) => {
+  test.setTimeout(300_000);
+  const hosts = await server.api.addLabHosts(wipedHosts.map((host) => host.number));
+  await server.api.install("demo", hosts.slice(0, 2));
+  const { id } = await server.api.healthy("demo", 2);
+  const [first, second, third] = wipedHosts;
+  await logIn(page, server.logins.admin);
+
+  // Add: the wizard says what the votes will be.
+  await open(page, `/clusters/${id}`);
+  await live(page);
+  await page.getByRole("link", { name: "Add members" }).click();
+  await page.getByRole("checkbox", { name: third.name }).check();
+  await expect(page.getByText("3 voters then: 2 needed for a quorum, can lose 1.")).toBeVisible();
+  await page.getByLabel("Download URL").fill(MIRROR);
+  await shotsWideAndNarrow(page, "add-member");
+  await page.getByRole("button", { name: "Review the plan" }).click();
+  await expect(page.getByRole("heading", { level: 2, name: `demo: add ${third.name}` })).toBeVisible({ timeout: 60_000 });
+  await shotsWideAndNarrow(page, "add-member-plan");
+  await runAndReturn(page, "Add", server.logins.admin.password);
+  await expect(health(page)).toHaveText("Healthy: 3 of 3 voters, can lose 1");
+  await expect(members(page).getByRole("cell", { name: "voter" })).toHaveCount(3);
+
+  // Lead: what each choice leaves stands beside it.
+  const dialog = await change(page, third.name);
+  await expect(dialog.getByText("3 of 3 alive, can lose 1; after this step 2 of 2 needed, none to spare")).toBeVisible();
+  await shots(page, "change-member");
+  await dialog.getByRole("link", { name: "Give it the lead" }).click();
+  await runAndReturn(page, "Move");
+  await expect(page.locator(".cluster-facts")).toHaveText(new RegExp(`^leader ${third.name} `));
+
+  // Remove the leader.
+  await (await change(page, third.name)).getByRole("link", { name: "Remove" }).click();
+  await expect(page.getByText(/^Clients use from now on: /)).toBeVisible({ timeout: 60_000 });
+  await shots(page, "remove-member-plan");
+  await runAndReturn(page, "Remove");
+  await expect(health(page)).toHaveText("Healthy: 2 of 2 voters, can lose 0");
+  await expect(members(page).getByRole("rowheader", { name: third.name })).toHaveCount(0);
+
+  // Add it again, lose another's etcd, and replace that on its own host.
+  await server.api.run("add_member", { cluster: id, members: [{ host: hosts[2].id }], download_url: MIRROR });
+  await expect(health(page)).toHaveText("Healthy: 3 of 3 voters, can lose 1");
+  onHost(second.number, "systemctl disable --now etcd && rm -rf /var/lib/etcd/member/wal");
+  await expect(health(page)).toHaveText("At risk: 2 of 3 voters, the next loss stops writes");
+  const lost = await change(page, second.name);
+  await expect(lost.getByRole("link", { name: "Replace" })).toBeVisible();
+  await lost.getByRole("link", { name: "Replace" }).click();
+  await page.getByRole("checkbox", { name: second.name }).check();
+  await page.getByLabel("Download URL").fill(MIRROR);
+  await page.getByRole("button", { name: "Review the plan" }).click();
+  await expect(page.getByRole("heading", { level: 2, name: `demo: replace ${second.name} by ${second.name}` })).toBeVisible({ timeout: 60_000 });
+  await shots(page, "replace-member-plan");
+  await runAndReturn(page, "Replace");
+  await expect(health(page)).toHaveText("Healthy: 3 of 3 voters, can lose 1");
+  expect(first.name).toBeTruthy();
+});
+
+test("a needed member is not offered to go, and a viewer is offered nothing", async ({ page, console: server, cluster }) => {
+  const stopped = cluster.hosts[2];
+  onHost(stopped.number, "systemctl stop etcd");
+  try {
+    await logIn(page, server.logins.admin);
+    await open(page, `/clusters/${cluster.id}`);
+    await live(page);
+    await expect(health(page)).toHaveText("At risk: 2 of 3 voters, the next loss stops writes");
+    const dialog = await change(page, cluster.hosts[0].name);
+    await expect(dialog.getByText(/would leave 1 of 2 voters alive, and 2 are needed: writes would stop/)).toBeVisible();
+    await expect(dialog.getByRole("link", { name: "Remove" })).toHaveCount(0);
+    await shots(page, "change-member-refused");
+  } finally {
+    onHost(stopped.number, "systemctl start etcd");
+  }
+  await server.api.healthy("demo", 3, 60);
+  await page.context().clearCookies();
+  await logIn(page, server.logins.viewer);
+  await open(page, `/clusters/${cluster.id}`);
+  await live(page);
+  await expect(page.getByRole("button", { name: "Change…" })).toHaveCount(0);
+  await expect(page.getByRole("link", { name: "Add members" })).toHaveCount(0);
+});

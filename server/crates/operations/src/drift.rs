@@ -1,0 +1,204 @@
+//! Reading what lies on the hosts of a cluster, and holding it against what is expected. Invariant: looks only; what is
+//! expected is `domain::config`'s to say, mending it is the kind `repair_drift`'s.
+
+use crate::{
+    context::Planner,
+    error::PlanError,
+    membership::{Scene, Seat, initial_cluster},
+    render,
+};
+use futures::future::join_all;
+use quorate_domain::{
+    ClusterId,
+    config::{self, Drift, MemberConfig, Own, SeenFile},
+    etcd_conf::{CONF_PATH, DROP_IN, DROP_IN_PATH, Setting, UNIT, UNIT_PATH, with_settings},
+    host::HostFacts,
+    version::Version,
+};
+use quorate_remote::{Command, Host, facts};
+use std::{collections::BTreeMap, time::Duration};
+
+/// What was read of one member's host.
+pub(crate) struct Found {
+    /// What is known of the host; none when it was not reached.
+    pub facts: Option<HostFacts>,
+    /// `owner:group mode` of the files that are there, by path.
+    pub ownership: BTreeMap<String, String>,
+    /// Why nothing was read; empty when it was.
+    pub problem: String,
+}
+
+/// A cluster's members with what lies on their hosts, and what all of them should share.
+pub(crate) struct Inspection {
+    /// The cluster.
+    pub scene: Scene,
+    /// In the order of the scene's seats.
+    pub found: Vec<Found>,
+    shared: BTreeMap<String, String>,
+    initial_cluster: String,
+    version: Version,
+}
+
+/// Owner and mode that the guide gives.
+const CONF_OWNERSHIP: &str = "etcd:etcd 644";
+
+impl Planner {
+    /// The configuration of every member, and where it differs from what is expected.
+    ///
+    /// # Errors
+    /// No such cluster, or the store failed. A host that is not reached says so in its place.
+    pub async fn configurations(&self, cluster: &ClusterId) -> Result<Vec<MemberConfig>, PlanError> {
+        let inspection = Inspection::look(self, cluster).await?;
+        if let Err(why) = &inspection.scene.seen {
+            let fields = vec![quorate_domain::problem::FieldError { field: "cluster".into(), message: why.clone() }];
+            return Err(PlanError::Invalid(fields));
+        }
+        Ok((0..inspection.scene.seats.len()).map(|i| inspection.member(i)).collect())
+    }
+}
+
+impl Inspection {
+    /// Looks at the cluster and reads its hosts in parallel.
+    ///
+    /// # Errors
+    /// As [`Scene::look`].
+    pub async fn look(planner: &Planner, cluster: &ClusterId) -> Result<Self, PlanError> {
+        let scene = Scene::look(planner, cluster).await?;
+        let found = join_all(scene.seats.iter().map(|seat| read(planner, &scene, seat))).await;
+        Ok(Self::of(scene, found))
+    }
+
+    /// Of what was read.
+    pub fn of(scene: Scene, found: Vec<Found>) -> Self {
+        let confs: Vec<&str> = scene.seats.iter().filter_map(|seat| seat.conf.as_deref()).collect();
+        let shared = config::shared(&confs);
+        let (initial_cluster, version) = (initial_cluster(&scene, &[], &[]), scene.version());
+        Self { scene, found, shared, initial_cluster, version }
+    }
+
+    fn own(&self, seat: &Seat) -> Own {
+        let member = seat.member();
+        Own {
+            name: member.name,
+            peer_url: member.peer_url,
+            client_url: member.client_url,
+            initial_cluster: self.initial_cluster.clone(),
+        }
+    }
+
+    /// What a repair makes of a member's etcd.conf; none when it is as expected or not there.
+    ///
+    /// # Errors
+    /// The file is not understood, in words.
+    pub fn repaired(&self, i: usize) -> Result<Option<String>, String> {
+        let seat = &self.scene.seats[i];
+        let Some(conf) = &seat.conf else { return Ok(None) };
+        let drift = config::differences(conf, &self.own(seat), &self.shared);
+        let settings: Vec<(&str, Setting)> = drift
+            .iter()
+            .filter(|d| d.repairable)
+            .map(|d| {
+                let number = d.expected.parse().map(Setting::Number);
+                (d.what.as_str(), number.unwrap_or_else(|_| Setting::Text(d.expected.clone())))
+            })
+            .collect();
+        if settings.is_empty() {
+            return Ok(None);
+        }
+        with_settings(conf, &settings).map(Some)
+    }
+
+    /// One member's side, as people see it.
+    pub fn member(&self, i: usize) -> MemberConfig {
+        let (seat, found) = (&self.scene.seats[i], &self.found[i]);
+        let mut config = MemberConfig {
+            id: seat.listed.id,
+            name: seat.name(),
+            host: seat.host.as_ref().map(|host| host.id.clone()),
+            problem: found.problem.clone(),
+            files: Vec::new(),
+            dead: Vec::new(),
+            drift: Vec::new(),
+        };
+        let Some(facts) = &found.facts else { return config };
+        let wanted = [
+            (CONF_PATH, seat.conf.as_deref(), self.repaired(i).ok().flatten()),
+            (UNIT_PATH, facts.etcd.unit.as_deref(), differs(facts.etcd.unit.as_deref(), UNIT)),
+            (DROP_IN_PATH, facts.etcd.drop_in.as_deref(), differs(facts.etcd.drop_in.as_deref(), DROP_IN)),
+        ];
+        for (path, text, after) in wanted {
+            let Some(text) = text else { continue };
+            config.files.push(SeenFile {
+                path: path.into(),
+                ownership: found.ownership.get(path).cloned().unwrap_or_default(),
+                text: text.to_owned(),
+                diff: after.map_or_else(Vec::new, |after| render::diff(text, &after)),
+            });
+            config.dead.extend(config::dead_settings(text));
+        }
+        config.drift = self.drift(seat, facts, found);
+        config
+    }
+
+    fn drift(&self, seat: &Seat, facts: &HostFacts, found: &Found) -> Vec<Drift> {
+        let mut drift = match &seat.conf {
+            Some(conf) => config::differences(conf, &self.own(seat), &self.shared),
+            None => vec![missing(CONF_PATH)],
+        };
+        let etcd = &facts.etcd;
+        let file = |what: &str, text: Option<&str>, wanted: &str, path: &str| match text {
+            None => Some(Drift { what: what.into(), ..missing(path) }),
+            Some(text) if text != wanted => Some(Drift {
+                what: what.into(),
+                found: "other text".into(),
+                expected: "the guide's".into(),
+                repairable: true,
+            }),
+            Some(_) => None,
+        };
+        drift.extend(file("unit", etcd.unit.as_deref(), UNIT, UNIT_PATH));
+        drift.extend(file("drop-in", etcd.drop_in.as_deref(), DROP_IN, DROP_IN_PATH));
+        let plain = |what: &str, found: &str, expected: &str| Drift {
+            what: what.into(),
+            found: found.into(),
+            expected: expected.into(),
+            repairable: true,
+        };
+        let ownership = found.ownership.get(CONF_PATH).map(String::as_str);
+        drift.extend(ownership.filter(|o| *o != CONF_OWNERSHIP).map(|o| plain("owner", o, CONF_OWNERSHIP)));
+        drift.extend((!etcd.unit_enabled).then(|| plain("enabled", "no", "starts at boot")));
+        drift.extend(config::version_drift(etcd.binary_version, self.version));
+        drift
+    }
+}
+
+fn missing(path: &str) -> Drift {
+    Drift { what: "file".into(), found: String::new(), expected: path.into(), repairable: path != CONF_PATH }
+}
+
+fn differs(text: Option<&str>, wanted: &str) -> Option<String> {
+    (text? != wanted).then(|| wanted.to_owned())
+}
+
+async fn read(planner: &Planner, scene: &Scene, seat: &Seat) -> Found {
+    let Some(host) = &seat.connection else {
+        let problem = seat.reached.clone().err().unwrap_or_else(|| "its host was not reached".into());
+        return Found { facts: None, ownership: BTreeMap::new(), problem };
+    };
+    let data_dir = seat.record.as_ref().map_or("/var/lib/etcd", |r| r.data_dir.as_str());
+    let (client, peer) = scene.ports();
+    match facts::gather(host, data_dir, &[client, peer], planner.inventory.now()).await {
+        Ok(facts) => Found { facts: Some(facts), ownership: ownership(host).await, problem: String::new() },
+        Err(error) => Found { facts: None, ownership: BTreeMap::new(), problem: error.to_string() },
+    }
+}
+
+async fn ownership(host: &Host) -> BTreeMap<String, String> {
+    let stat = ["stat", "--format", "%n|%U:%G %a", "--", CONF_PATH, UNIT_PATH, DROP_IN_PATH];
+    // A file that is not there makes stat fail, and the others are told all the same.
+    let Ok(output) = host.run(Command::new(stat).root().deadline(Duration::from_secs(10))).await else {
+        return BTreeMap::new();
+    };
+    let text = output.text();
+    text.lines().filter_map(|l| l.split_once('|')).map(|(path, who)| (path.to_owned(), who.to_owned())).collect()
+}

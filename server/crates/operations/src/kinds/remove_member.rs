@@ -1,0 +1,243 @@
+//! A member leaves: another leads, etcd removes it, its etcd is stopped and its data set aside, the others' configuration
+//! follows. In this order, because a removal that etcd refuses must not cost a running member.
+
+use super::{Kind, params_of};
+use crate::{
+    context::Planner,
+    effect::{ClusterTarget, Effect, MemberCall},
+    error::PlanError,
+    membership::{self, Scene, Seat},
+    plan::{Lane, Plan, Step},
+    steps::{Part, service},
+};
+use async_trait::async_trait;
+use quorate_domain::{
+    membership::RemoveMemberParams,
+    names::split_url,
+    plan::{Check, OperationClass, Verdict},
+    quorum::{Change, Tolerance},
+};
+use quorate_remote::Command;
+use serde_json::Value;
+use std::{collections::BTreeMap, time::Duration};
+
+/// The kind `remove_member`.
+pub struct RemoveMember;
+
+#[async_trait]
+impl Kind for RemoveMember {
+    fn name(&self) -> &'static str {
+        "remove_member"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn class(&self) -> OperationClass {
+        OperationClass::Dangerous
+    }
+
+    async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {
+        let mut params: RemoveMemberParams = params_of(params)?;
+        let scene = Scene::look(planner, &params.cluster).await?;
+        super::token(planner, &mut params.token)?;
+        let clients = match scene.seat("member", params.member)? {
+            Some(seat) => clients(&scene, seat).await,
+            None => Vec::new(),
+        };
+        self.compose(&scene, &params, &clients)
+    }
+}
+
+impl RemoveMember {
+    fn compose(&self, scene: &Scene, params: &RemoveMemberParams, clients: &[String]) -> Result<Plan, PlanError> {
+        let Some(seat) = scene.seat("member", params.member)? else {
+            return super::done(self, scene, "Remove a member".into(), params);
+        };
+        let mut plan = super::done(self, scene, format!("{}: remove {}", scene.record.name, seat.name()), params)?;
+        let change = Change::Remove(params.member);
+        plan.checks.push(scene.ruling(&seat.name(), &change, "Bring the others back first, or add a member before"));
+        plan.checks.extend(host_check(seat));
+        plan.warnings = warnings(scene, seat, clients);
+        let removal = removal(scene, &[seat], &params.token);
+        plan.point_of_no_return = Some(removal.point_of_no_return);
+        plan.hosts = removal.hosts;
+        plan.steps = removal.steps;
+        let (others, checks, hosts) = membership::update_others(
+            scene,
+            &[params.member],
+            &membership::initial_cluster(scene, &[params.member], &[]),
+            &params.token,
+        );
+        plan.checks.extend(checks);
+        plan.hosts.extend(hosts);
+        plan.steps.extend(others);
+        let left = without(&scene.target(), &[seat]);
+        let but = |names: Vec<String>| names.into_iter().filter(|name| *name != seat.name()).collect::<Vec<_>>();
+        plan.steps.push(membership::verify_step(&left, &but(scene.down()), &but(scene.learners()), &params.token));
+        plan.confirm = Some(scene.record.name.clone());
+        Ok(plan)
+    }
+}
+
+/// Steps that take members out and lay their hosts to rest.
+pub(super) struct Removal {
+    pub steps: Vec<Step>,
+    pub hosts: Vec<quorate_domain::HostId>,
+    /// Among `steps`: the first request that etcd does not take back.
+    pub point_of_no_return: u32,
+}
+
+/// Hands the lead over, removes each of `leaving`, notes it, and lays to rest the hosts that are reached.
+pub(super) fn removal(scene: &Scene, leaving: &[&Seat], token: &str) -> Removal {
+    let target = scene.target();
+    let mut steps = Vec::new();
+    for seat in leaving.iter().filter(|seat| Some(seat.listed.id) == scene.roster.leader) {
+        let title = format!("Another voter takes the lead from {}", seat.name());
+        steps.push(membership::call_step("step_aside", &title, &target, MemberCall::StepAside(seat.member()), None));
+    }
+    let point_of_no_return = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    for seat in leaving {
+        let title = format!("etcd removes {}", seat.name());
+        let key = format!("remove_{}", seat.name());
+        steps.push(membership::call_step(&key, &title, &target, MemberCall::Remove(seat.member()), None));
+    }
+    let lanes: Vec<Lane> = leaving.iter().filter_map(|seat| rest_lane(seat, token)).collect();
+    let hosts = leaving.iter().filter_map(|seat| Some(seat.host.as_ref()?.id.clone())).collect();
+    if !lanes.is_empty() {
+        steps.push(Step::of("lay_to_rest", "Stop and disable its etcd, set its data aside", lanes));
+    }
+    let mut members = scene.records();
+    members.retain(|m| !leaving.iter().any(|seat| seat.record.as_ref().is_some_and(|r| r.host == m.host)));
+    let note = Part { actions: vec![Effect::RecordMembers { members }.into()], undo: Vec::new() };
+    steps.push(Step::of("record", "The console expects it no more", vec![Lane::at(target.place(), note)]));
+    Removal { steps, hosts, point_of_no_return }
+}
+
+/// A removed member exits by itself, and its unit would revive it for ever.
+fn rest_lane(seat: &Seat, token: &str) -> Option<Lane> {
+    let data_dir = &seat.record.as_ref()?.data_dir;
+    let part = service::stop_and_disable().then(service::move_member_aside(data_dir, token));
+    Some(Lane { diagnose: vec![service::journal()], ..Lane::at(seat.place()?, part) })
+}
+
+/// `target` without some members.
+pub(super) fn without(target: &ClusterTarget, leaving: &[&Seat]) -> ClusterTarget {
+    let stays = |name: &String| !leaving.iter().any(|seat| seat.name() == *name);
+    let members = target.members.iter().filter(|m| stays(&m.name)).cloned().collect();
+    ClusterTarget { members, ..target.clone() }
+}
+
+/// Whether its host can be laid to rest.
+fn host_check(seat: &Seat) -> Option<Check> {
+    let why = seat.reached.as_ref().err()?;
+    Some(Check {
+        name: "contact".into(),
+        subject: seat.name(),
+        verdict: Verdict::Warn,
+        answer: why.clone(),
+        advice: "It is removed from the cluster all the same. When its host is back, run there: systemctl disable --now etcd.service"
+            .into(),
+    })
+}
+
+fn warnings(scene: &Scene, seat: &Seat, clients: &[String]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if membership::votes(seat) {
+        warnings.extend(Tolerance::advice(scene.voters().saturating_sub(1)));
+    }
+    let left = membership::endpoints(scene, &[seat.listed.id], &[]);
+    warnings.push(format!("Clients use from now on: {left}"));
+    if !clients.is_empty() {
+        warnings.push(format!("Connected to {} right now: {}", seat.name(), clients.join(", ")));
+    }
+    warnings
+}
+
+/// Who is connected to the client port of a member, other than members: `address (connections)`.
+async fn clients(scene: &Scene, seat: &Seat) -> Vec<String> {
+    let Some(host) = &seat.connection else { return Vec::new() };
+    let (port, _) = scene.ports();
+    let filter = format!("( sport = :{port} )");
+    let ss = Command::new(["ss", "-Htn", "state", "established", &filter]).root().deadline(Duration::from_secs(10));
+    let Ok(output) = host.run(ss).await else { return Vec::new() };
+    let members: Vec<String> =
+        scene.seats.iter().filter_map(|s| Some(split_url(&s.member().peer_url).ok()?.0)).collect();
+    connected(&output.text(), &members)
+}
+
+/// Reads `ss -Htn`: received, sent, local address and port, far address and port.
+fn connected(text: &str, members: &[String]) -> Vec<String> {
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in text.lines() {
+        let far = line.split_whitespace().nth(3).and_then(|end| end.rsplit_once(':'));
+        let Some((address, _)) = far else { continue };
+        let address = address.trim_matches(['[', ']']).trim_start_matches("::ffff:");
+        if !members.iter().any(|m| m == address) && address != "127.0.0.1" && address != "::1" {
+            *count.entry(address).or_default() += 1;
+        }
+    }
+    count.into_iter().map(|(address, n)| format!("{address} ({n})")).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::membership::sample;
+    use quorate_domain::MemberId;
+
+    #[test]
+    fn clients_are_counted_by_address_and_members_left_out() {
+        let text = "0 0 10.77.0.12:2379 10.77.0.1:40112\n\
+                    0 0 10.77.0.12:2379 10.77.0.1:40114\n\
+                    0 0 [::ffff:10.77.0.12]:2379 [::ffff:10.1.1.9]:50000\n\
+                    0 0 10.77.0.12:2379 10.77.0.11:1\n\
+                    0 0 127.0.0.1:2379 127.0.0.1:2\n";
+        assert_eq!(connected(text, &["10.77.0.11".into()]), ["10.1.1.9 (1)", "10.77.0.1 (2)"]);
+    }
+
+    fn plan_of(scene: &Scene, id: u64) -> Plan {
+        let params = RemoveMemberParams {
+            cluster: scene.record.id.clone(),
+            member: MemberId(id),
+            token: "20261125-ab12cd34".into(),
+        };
+        RemoveMember.compose(scene, &params, &["10.1.1.9 (2)".into()]).expect("a plan")
+    }
+
+    /// The leader of three leaves.
+    pub(crate) fn sample_plan() -> Plan {
+        plan_of(&sample::scene(3, &[]), 1)
+    }
+
+    fn keys(plan: &Plan) -> Vec<&str> {
+        plan.steps.iter().map(|s| s.key.as_str()).collect()
+    }
+
+    #[test]
+    fn a_leader_hands_over_first_and_is_stopped_only_once_it_is_out() {
+        let plan = sample_plan();
+        let wanted = ["step_aside", "remove_lab1", "lay_to_rest", "record", "other_configurations", "verify"];
+        assert_eq!(keys(&plan), wanted);
+        assert_eq!((plan.point_of_no_return, plan.confirm.as_deref()), (Some(1), Some("demo")));
+        let said = plan.warnings.join("\n");
+        assert!(said.contains("http://10.77.0.12:2379,http://10.77.0.13:2379"), "{said}");
+        assert!(said.contains("10.1.1.9 (2)"), "{said}");
+    }
+
+    #[test]
+    fn a_dead_host_does_not_keep_its_member_in() {
+        let plan = plan_of(&sample::scene(3, &[3]), 3);
+        assert!(plan.startable(), "{:?}", plan.checks);
+        assert_eq!(keys(&plan), ["remove_lab3", "record", "other_configurations", "verify"]);
+        assert!(plan.checks.iter().any(|c| c.name == "contact" && c.verdict == Verdict::Warn));
+    }
+
+    #[test]
+    fn a_healthy_voter_that_is_needed_stays() {
+        let plan = plan_of(&sample::scene(3, &[3]), 2);
+        assert!(!plan.startable(), "{:?}", plan.checks);
+        assert!(!plan_of(&sample::scene(1, &[]), 1).startable(), "the last voter");
+    }
+}

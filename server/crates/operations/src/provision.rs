@@ -1,0 +1,73 @@
+//! Brings hosts from whatever they are to a configured etcd: what an install and an added member share. Invariant: looking
+//! (`survey`, `reach`, `release`) changes nothing; the lanes are pure and the guide's result on the host, and what they
+//! replace comes back at undo. What the members are to each other (`initial-cluster`, when each starts) is the kind's.
+
+mod lanes;
+mod reach;
+mod release;
+mod survey;
+
+pub(crate) use lanes::{Provision, Site};
+pub(crate) use release::{Resolved, resolve};
+pub(crate) use survey::{Survey, look};
+
+use crate::plan::Login;
+use quorate_domain::{
+    HostId,
+    host::{Elevation, HostSummary, Trust},
+    plan::{Check, Verdict},
+};
+
+/// A failed check for each two hosts that show one host key: they are one machine under two addresses, and two members
+/// would share its files; or clones, which nobody can tell from one.
+pub(crate) fn same_machine(hosts: &[HostSummary]) -> Vec<Check> {
+    let keys = |host: &HostSummary| match &host.trust {
+        Trust::Trusted { keys } => keys.iter().map(|key| key.public_key.clone()).collect(),
+        _ => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for (i, one) in hosts.iter().enumerate() {
+        for other in hosts[i + 1..].iter().filter(|other| keys(other).iter().any(|key| keys(one).contains(key))) {
+            found.push(Check {
+                name: "own_machine".into(),
+                subject: format!("{} and {}", one.name, other.name),
+                verdict: Verdict::Fail,
+                answer: "they show one host key".into(),
+                advice: "Choose one of them if they are one machine; give each its own host keys if one is a clone"
+                    .into(),
+            });
+        }
+    }
+    found
+}
+
+/// How a person's own ssh gets to a host.
+pub(crate) fn login(host: &HostSummary) -> (HostId, Login) {
+    let login = Login {
+        destination: format!("{}@{}", host.user, host.address),
+        port: host.port,
+        sudo: host.elevation != Elevation::Root,
+    };
+    (host.id.clone(), login)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::install_cluster::tests::host;
+    use quorate_domain::host::HostKey;
+
+    #[test]
+    fn one_machine_under_two_addresses_is_found_by_its_key() {
+        let key = |text: &str| HostKey {
+            algorithm: "ssh-ed25519".into(),
+            fingerprint: String::new(),
+            public_key: text.into(),
+        };
+        let with = |n: u8, text: &str| HostSummary { trust: Trust::Trusted { keys: vec![key(text)] }, ..host(n) };
+        assert_eq!(same_machine(&[with(1, "a"), with(2, "b"), host(3), host(4)]), []);
+        let found = same_machine(&[with(1, "a"), with(2, "b"), with(3, "a")]);
+        assert_eq!(found.iter().map(|c| c.subject.as_str()).collect::<Vec<_>>(), ["lab1 and lab3"]);
+        assert_eq!(found[0].verdict, Verdict::Fail);
+    }
+}
