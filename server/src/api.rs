@@ -48,6 +48,7 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         membership::RepairParams,
         membership::ReplaceMemberParams,
         membership::RestartParams,
+        membership::SettingsParams,
         membership::UninstallParams,
     )),
     modifiers(&Common)

@@ -11,6 +11,7 @@ use quorate_domain::{
     host::{Elevation, HostSummary, Trust},
     live::LiveMessage,
     operation::{LogEntry, OperationSummary, OutputLine, Progress, StepState},
+    wide::Wide,
 };
 use quorate_operations::{EngineEvents, Inventory, effect::NewCluster};
 use quorate_remote::Target;
@@ -24,6 +25,17 @@ pub(crate) struct ConsoleInventory(Console);
 impl ConsoleInventory {
     pub(crate) fn new(console: Console) -> Self {
         Self(console)
+    }
+}
+
+impl ConsoleInventory {
+    /// Shows what was changed in the record of a cluster.
+    async fn recorded(&self, id: &ClusterId) -> Result<(), String> {
+        let record = self.0.0.store.cluster(id).await.map_err(words)?;
+        let record = record.ok_or("the cluster is not under management any more")?;
+        self.0.runtime().map_err(words)?.live.set_record(record.clone());
+        self.0.look_at_units_soon(&record);
+        Ok(())
     }
 }
 
@@ -99,11 +111,15 @@ impl Inventory for ConsoleInventory {
         }
         let mut tx = self.0.0.store.begin().await.map_err(words)?;
         tx.set_cluster_members(id, members).await.map_err(words)?;
-        let record = tx.cluster(id).await.map_err(words)?.ok_or("the cluster is not under management any more")?;
         tx.commit().await.map_err(words)?;
-        self.0.runtime().map_err(words)?.live.set_record(record.clone());
-        self.0.look_at_units_soon(&record);
-        Ok(())
+        self.recorded(id).await
+    }
+
+    async fn record_quota(&self, id: &ClusterId, quota: Wide) -> Result<(), String> {
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.set_cluster_quota(id, quota).await.map_err(words)?;
+        tx.commit().await.map_err(words)?;
+        self.recorded(id).await
     }
 
     fn now(&self) -> Timestamp {

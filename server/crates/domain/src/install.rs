@@ -252,7 +252,7 @@ fn check_port(port: u16) -> Result<(), String> {
     if port >= 1024 { Ok(()) } else { Err("Use a port from 1024 to 65535; etcd does not run as root".into()) }
 }
 
-fn in_range(value: u64, least: u64, most: u64, words: &str) -> Result<(), String> {
+pub(crate) fn in_range(value: u64, least: u64, most: u64, words: &str) -> Result<(), String> {
     if (least..=most).contains(&value) { Ok(()) } else { Err(format!("Use {words}")) }
 }
 

@@ -3,10 +3,12 @@
 //! `operations::kinds`.
 
 use crate::{
+    etcd_conf::Setting,
     ids::{ClusterId, HostId, MemberId},
-    install::{BinarySource, InstallMember, check_download_url, check_members},
+    install::{BinarySource, InstallMember, check_download_url, check_members, in_range},
     names,
     problem::FieldError,
+    wide::Wide,
 };
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +100,92 @@ pub struct RestartParams {
     pub members: Vec<MemberId>,
 }
 
+/// Parameters of the kind `edit_settings`: what is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSettings {
+    /// `quota-backend-bytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Wide>,
+    /// Hours of history that periodic auto-compaction keeps; 0 switches it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_compaction_hours: Option<u32>,
+    /// `heartbeat-interval` in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_millis: Option<u32>,
+    /// `election-timeout` in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub election_millis: Option<u32>,
+    /// `snapshot-count`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_count: Option<u32>,
+    /// `log-level`: debug, info, warn, error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_level: Option<String>,
+}
+
+impl ClusterSettings {
+    /// Everything that is wrong as far as it can be told without looking.
+    pub fn validate(&self) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        let mut check = |field: &str, result: Result<(), String>| {
+            if let Err(message) = result {
+                errors.push(FieldError { field: field.to_owned(), message });
+            }
+        };
+        let mut number = |field: &str, value: Option<u64>, least, most, words: &str| {
+            check(field, value.map_or(Ok(()), |value| in_range(value, least, most, words)));
+        };
+        number("quota", self.quota.map(|q| q.0), 16 << 20, 8 << 30, "16 MiB to 8 GiB (etcd advises at most 8 GiB)");
+        number("auto_compaction_hours", self.auto_compaction_hours.map(u64::from), 0, 720, "0 (off) to 720 hours");
+        number("heartbeat_millis", self.heartbeat_millis.map(u64::from), 10, 5000, "10 to 5000 ms");
+        number("election_millis", self.election_millis.map(u64::from), 100, 50_000, "100 to 50000 ms");
+        number("snapshot_count", self.snapshot_count.map(u64::from), 1000, 1_000_000, "1000 to 1000000 entries");
+        let known = ["debug", "info", "warn", "error"];
+        let level = self.log_level.as_deref().is_none_or(|level| known.contains(&level));
+        check("log_level", if level { Ok(()) } else { Err(format!("Use one of {}", known.join(", "))) });
+        if *self == Self::default() {
+            check("settings", Err("Change at least one setting".into()));
+        }
+        errors
+    }
+
+    /// As `etcd.conf` has them.
+    pub fn lines(&self) -> Vec<(&'static str, Setting)> {
+        let number = |key, value: Option<u64>| value.map(|n| (key, Setting::Number(n)));
+        let text = |key, value: Option<&str>| value.map(|t| (key, Setting::Text(t.to_owned())));
+        // Off is a retention of 0 whatever the mode.
+        let hours = self.auto_compaction_hours.map(|h| if h == 0 { "0".to_owned() } else { format!("{h}h") });
+        [
+            number("quota-backend-bytes", self.quota.map(|q| q.0)),
+            text("auto-compaction-mode", hours.as_ref().map(|_| "periodic")),
+            text("auto-compaction-retention", hours.as_deref()),
+            number("heartbeat-interval", self.heartbeat_millis.map(u64::from)),
+            number("election-timeout", self.election_millis.map(u64::from)),
+            number("snapshot-count", self.snapshot_count.map(u64::from)),
+            text("log-level", self.log_level.as_deref()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// Parameters of the kind `edit_settings`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SettingsParams {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// What changes.
+    pub settings: ClusterSettings,
+    /// Names what is kept on hosts; generated if empty.
+    #[serde(default)]
+    pub token: String,
+}
+
 /// Parameters of the kind `repair_drift`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -167,6 +255,20 @@ impl AddMemberParams {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_are_checked_and_written_as_etcd_reads_them() {
+        assert_eq!(ClusterSettings::default().validate()[0].field, "settings");
+        let wrong =
+            ClusterSettings { quota: Some(Wide(1)), log_level: Some("loud".into()), ..ClusterSettings::default() };
+        let fields: Vec<String> = wrong.validate().into_iter().map(|e| e.field).collect();
+        assert_eq!(fields, ["quota", "log_level"]);
+        let right =
+            ClusterSettings { auto_compaction_hours: Some(0), snapshot_count: Some(5000), ..Default::default() };
+        assert_eq!(right.validate(), []);
+        let keys: Vec<&str> = right.lines().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["auto-compaction-mode", "auto-compaction-retention", "snapshot-count"]);
+    }
 
     #[test]
     fn wrong_members_are_named_at_their_fields() {

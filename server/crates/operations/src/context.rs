@@ -8,6 +8,7 @@ use quorate_domain::{
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::HostSummary,
     operation::{LogEntry, OutputLine, Progress},
+    wide::Wide,
 };
 use quorate_remote::Target;
 use quorate_store::StoreError;
@@ -59,6 +60,12 @@ pub trait Inventory: Send + Sync {
     /// # Errors
     /// In words.
     async fn record_members(&self, id: &ClusterId, members: &[ClusterMemberRecord]) -> Result<(), String>;
+
+    /// Notes the quota of a cluster.
+    ///
+    /// # Errors
+    /// In words.
+    async fn record_quota(&self, id: &ClusterId, quota: Wide) -> Result<(), String>;
 
     /// The console's clock.
     fn now(&self) -> Timestamp;

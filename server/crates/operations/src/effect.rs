@@ -211,6 +211,11 @@ pub enum Effect {
         /// All of them, in their order.
         members: Vec<ClusterMemberRecord>,
     },
+    /// The console notes the quota that the members have.
+    RecordQuota {
+        /// In bytes.
+        quota: Wide,
+    },
     /// The console takes the cluster into its inventory.
     RegisterCluster(NewCluster),
     /// The console takes it out again; nothing is done on hosts. The undo of the other.

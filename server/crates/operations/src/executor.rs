@@ -190,9 +190,10 @@ impl Executor {
             Effect::Member { cluster, call, deadline_seconds } => {
                 self.member_call(place, cluster, call, seconds(*deadline_seconds)).await
             }
-            Effect::RegisterCluster(_) | Effect::ForgetCluster { .. } | Effect::RecordMembers { .. } => {
-                self.note(place, effect).await.map_err(OperationError::Verify)
-            }
+            Effect::RegisterCluster(_)
+            | Effect::ForgetCluster { .. }
+            | Effect::RecordMembers { .. }
+            | Effect::RecordQuota { .. } => self.note(place, effect).await.map_err(OperationError::Verify),
         }
     }
 
@@ -210,6 +211,7 @@ impl Executor {
                 self.say(place, format!("{name} is not under management any more"));
             }
             Effect::RecordMembers { members } => inventory.record_members(id, members).await?,
+            Effect::RecordQuota { quota } => inventory.record_quota(id, *quota).await?,
             _ => {}
         }
         Ok(())

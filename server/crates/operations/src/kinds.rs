@@ -2,6 +2,7 @@
 //! wizards and in the end-to-end tests.
 
 pub mod add_member;
+pub mod edit_settings;
 pub mod install_cluster;
 pub mod move_leader;
 pub mod promote_member;
@@ -40,6 +41,7 @@ pub trait Kind: Send + Sync {
 pub fn all() -> Vec<Box<dyn Kind>> {
     vec![
         Box::new(add_member::AddMember),
+        Box::new(edit_settings::EditSettings),
         Box::new(install_cluster::InstallCluster),
         Box::new(move_leader::MoveLeader),
         Box::new(promote_member::PromoteMember),

@@ -17,7 +17,12 @@ use crate::{
     plan::{Lane, Step},
     steps::{Part, service},
 };
-use quorate_domain::{cluster::MemberRole, version::Version};
+use quorate_domain::{
+    cluster::MemberRole,
+    plan::{Check, Verdict},
+    quorum::Change,
+    version::Version,
+};
 
 /// How far behind the leader a learner may be when it is promoted, in raft entries (our number; etcd only wants nine
 /// tenths of the leader's log, which can be a million entries short).
@@ -54,6 +59,16 @@ pub(crate) fn catch_up_step(target: &ClusterTarget, who: &crate::effect::MemberR
 /// Whether a restart of any member stops writes: with one or two voters there is none to spare.
 pub(crate) fn restart_is_an_outage(scene: &Scene) -> bool {
     scene.voters() <= 2 && scene.roster.tolerance().has_quorum()
+}
+
+/// What the rules say to a restart of a member; an outage that is declared by typing the name is a warning.
+pub(crate) fn restart_ruling(scene: &Scene, seat: &Seat) -> Check {
+    let mut ruling = scene.ruling(&seat.name(), &Change::Restart(seat.listed.id), "Bring the others back first");
+    if restart_is_an_outage(scene) && ruling.verdict == Verdict::Fail {
+        ruling.verdict = Verdict::Warn;
+        ruling.advice = "This stops writes until it is back; choose a quiet moment, or add members first".into();
+    }
+    ruling
 }
 
 /// Restarts one member: hands the lead over if it has it, asks the rules (unless the outage was declared), restarts, and

@@ -90,6 +90,9 @@ fn effect_view(action: &Action, lane: &Lane, forward: bool) -> EffectView {
             let names: Vec<&str> = members.iter().map(|m| m.name.as_str()).collect();
             EffectView::Record { what: format!("the console expects the members {}", names.join(", ")) }
         }
+        Effect::RecordQuota { quota } => {
+            EffectView::Record { what: format!("the console knows the quota of {} bytes", quota.0) }
+        }
         Effect::RegisterCluster(new) => {
             EffectView::Record { what: format!("the console takes {} under management and watches it", new.name) }
         }

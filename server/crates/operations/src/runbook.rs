@@ -129,6 +129,7 @@ fn action_script(login: &Login, action: &Action) -> String {
         ),
         Effect::Canary { cluster, key } => canary_script(login, cluster, key),
         Effect::Member { cluster, call, deadline_seconds } => members::call(login, cluster, call, *deadline_seconds),
+        Effect::RecordQuota { .. } => "# in Quorate: the quota is noted when it changes the cluster".to_owned(),
         Effect::RecordMembers { .. } => {
             "# in Quorate: look at the cluster's page; it follows the member list".to_owned()
         }

@@ -178,6 +178,16 @@ impl Tx {
         self.end_part(result).await
     }
 
+    /// Notes the quota of the cluster's members, in bytes.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn set_cluster_quota(&mut self, id: &ClusterId, quota: Wide) -> Result<()> {
+        let query = sqlx::query("UPDATE clusters SET quota = ? WHERE id = ?");
+        let query = query.bind(quota.to_string()).bind(id.as_str());
+        self.change(query, "changing a cluster", || StoreError::not_found("cluster", id)).await
+    }
+
     /// Notes the version the cluster runs now.
     ///
     /// # Errors

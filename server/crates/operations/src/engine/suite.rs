@@ -15,6 +15,7 @@ use quorate_domain::{
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Contact, Elevation, HostSummary, Trust},
     operation::{Choice, LogEntry, LogKind, OperationState, OutputLine, Progress},
+    wide::Wide,
 };
 use quorate_remote::{ConsoleKey, HostPool, Target};
 use quorate_store::{MasterKey, Store, StoreError};
@@ -113,6 +114,9 @@ impl Inventory for TestInventory {
         Ok(None)
     }
     async fn record_members(&self, _id: &ClusterId, _members: &[ClusterMemberRecord]) -> Result<(), String> {
+        Ok(())
+    }
+    async fn record_quota(&self, _id: &ClusterId, _quota: Wide) -> Result<(), String> {
         Ok(())
     }
     fn now(&self) -> Timestamp {
@@ -275,11 +279,12 @@ fn undoable(plan: &Plan, step: usize) -> bool {
 /// The plans of every kind.
 fn plans() -> Vec<Plan> {
     use crate::kinds::{
-        add_member, install_cluster, move_leader, promote_member, remove_member, repair_drift, replace_member,
-        rolling_restart, uninstall_cluster,
+        add_member, edit_settings, install_cluster, move_leader, promote_member, remove_member, repair_drift,
+        replace_member, rolling_restart, uninstall_cluster,
     };
     let plans = vec![
         add_member::tests::sample_plan(),
+        edit_settings::tests::sample_plan(),
         install_cluster::tests::sample_plan(),
         move_leader::tests::sample_plan(),
         promote_member::tests::sample_plan(),

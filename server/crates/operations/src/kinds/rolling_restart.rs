@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use quorate_domain::{
     membership::RestartParams,
     plan::{Check, OperationClass, Verdict},
-    quorum::Change,
 };
 use serde_json::Value;
 
@@ -55,14 +54,7 @@ impl RollingRestart {
         let mut plan = super::done(self, scene, format!("{}: restart {what}", scene.record.name), params)?;
         let (target, down, outage) = (scene.target(), scene.down(), membership::restart_is_an_outage(scene));
         for seat in &seats {
-            let mut ruling =
-                scene.ruling(&seat.name(), &Change::Restart(seat.listed.id), "Bring the others back first");
-            if outage && ruling.verdict == Verdict::Fail {
-                ruling.verdict = Verdict::Warn;
-                ruling.advice =
-                    "This stops writes until it is back; choose a quiet moment, or add members first".into();
-            }
-            plan.checks.push(ruling);
+            plan.checks.push(membership::restart_ruling(scene, seat));
             match (&seat.reached, seat.place()) {
                 (Ok(()), Some(place)) => plan.steps.push(membership::restart_step(scene, &target, &down, seat, place)),
                 (why, _) => plan.checks.push(Check {
