@@ -46,7 +46,8 @@ use pages::{
     users::Users,
 };
 use wizards::{
-    add_member::AddMember, change_member::ChangeMember, install_cluster::InstallCluster, replace_member::ReplaceMember,
+    add_member::AddMember, change_member::ChangeMember, edit_settings::EditSettings, install_cluster::InstallCluster,
+    replace_member::ReplaceMember,
 };
 
 /// The HTML around every page.
@@ -92,6 +93,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:id/add-member") view=page(AddMember) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/replace/:member") view=page(ReplaceMember) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/change/:kind/:member") view=page(ChangeMember) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/settings") view=page(EditSettings) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/config") view=page(cluster::Config) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/operations") view=page(cluster::Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts") view=page(Hosts) ssr=SsrMode::Async/>

@@ -27,6 +27,11 @@ pub(crate) fn cluster_config(id: &ClusterId) -> String {
     format!("/clusters/{id}/config")
 }
 
+/// The wizard that changes settings of a cluster.
+pub(crate) fn cluster_settings(id: &ClusterId) -> String {
+    format!("/clusters/{id}/settings")
+}
+
 /// Operations of a cluster.
 pub(crate) fn cluster_operations(id: &ClusterId) -> String {
     format!("/clusters/{id}/operations")

@@ -3,6 +3,7 @@
 
 pub(crate) mod add_member;
 pub(crate) mod change_member;
+pub(crate) mod edit_settings;
 pub(crate) mod install_cluster;
 pub(crate) mod replace_member;
 

@@ -58,6 +58,7 @@ fn configurations(id: ClusterId) -> AnyView {
         read.try_run(());
     });
     let repair = routes::change(&id, "repair_drift", None);
+    let settings = routes::cluster_settings(&id);
     let may = Session::get().may(Action::RunDangerous);
     let drifted = move || found.with(|f| f.as_ref().is_some_and(|all| all.iter().any(repairable)));
     view! {
@@ -66,6 +67,7 @@ fn configurations(id: ClusterId) -> AnyView {
                 <h2>"Configuration"</h2>
                 <div class="page-actions">
                     <Button label="Read again" busy=task.busy on_press=read/>
+                    {may.then(|| link_button(Look::Plain, settings, "Change settings…"))}
                     {move || (may && drifted()).then(|| link_button(Look::Primary, repair.clone(), "Repair…"))}
                 </div>
             </div>
