@@ -1,9 +1,11 @@
 // The files on the members' hosts: as expected, drifted, repaired.
 import { onHost } from "../lib/lab.mjs";
-import { expect, test } from "./fixtures";
+import { expect, refusal, test } from "./fixtures";
 import { live, logIn, open, reauthenticate, shotsWideAndNarrow } from "./steps";
 
-test("drift of one member is shown as a difference and repaired", async ({ page, console: server, cluster }) => {
+test("drift of one member is shown as a difference and repaired", async ({ page, console: server, cluster, expectedTrouble }) => {
+  // The password is asked for again.
+  expectedTrouble.push(...refusal(403, "/rpc/start"));
   const drifted = cluster.hosts[1];
   onHost(drifted.number, "sed -i 's/^quota-backend-bytes:.*/quota-backend-bytes: 99999999/' /etc/etcd/etcd.conf && systemctl disable -q etcd");
   await logIn(page, server.logins.admin);

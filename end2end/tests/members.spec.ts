@@ -1,7 +1,7 @@
 // Members come, lead and go from the cluster's page: each change says what it leaves before it is chosen, and three clicks do it.
 import type { Page } from "@playwright/test";
 import { MIRROR, onHost } from "../lib/lab.mjs";
-import { expect, test } from "./fixtures";
+import { expect, refusal, test } from "./fixtures";
 import { live, logIn, open, reauthenticate, shots, shotsWideAndNarrow } from "./steps";
 
 const members = (page: Page) => page.getByRole("region", { name: "Members", exact: true });
@@ -28,12 +28,14 @@ async function runAndReturn(page: Page, button: string, password?: string) {
   await live(page);
 }
 
-test("a member is added, gets the lead, is removed, and its host replaces a dead one", async ({ page, console: server, wipedHosts }) => {
+test("a member is added, gets the lead, is removed, and its host replaces a dead one", async ({ page, console: server, wipedHosts, expectedTrouble }) => {
   test.setTimeout(300_000);
+  // The password is asked for again.
+  expectedTrouble.push(...refusal(403, "/rpc/start"));
   const hosts = await server.api.addLabHosts(wipedHosts.map((host) => host.number));
   await server.api.install("demo", hosts.slice(0, 2));
   const { id } = await server.api.healthy("demo", 2);
-  const [first, second, third] = wipedHosts;
+  const [, second, third] = wipedHosts;
   await logIn(page, server.logins.admin);
 
   // Add: the wizard says what the votes will be.
@@ -82,7 +84,6 @@ test("a member is added, gets the lead, is removed, and its host replaces a dead
   await shots(page, "replace-member-plan");
   await runAndReturn(page, "Replace");
   await expect(health(page)).toHaveText("Healthy: 3 of 3 voters, can lose 1");
-  expect(first.name).toBeTruthy();
 });
 
 test("a needed member is not offered to go, and a viewer is offered nothing", async ({ page, console: server, cluster }) => {
