@@ -103,7 +103,7 @@ fn member(config: &MemberConfig) -> AnyView {
     view! {
         <section class="panel" aria-label=config.name.clone()>
             <h3>{config.name.clone()}" "{badge(tone, words)}</h3>
-            <ul class="drift">{drift}{dead.collect_view()}</ul>
+            {(!config.drift.is_empty() || !config.dead.is_empty()).then(|| view! { <ul class="drift">{drift}{dead.collect_view()}</ul> })}
             {files}
         </section>
     }
@@ -127,7 +127,7 @@ fn file(file: &SeenFile) -> AnyView {
         diff_view(&file.diff)
     };
     view! {
-        <details class="effect">
+        <details class="config-file">
             <summary><code>{file.path.clone()}</code>" "<span class="muted">{file.ownership.clone()}", "{changes}</span></summary>
             {text}
         </details>

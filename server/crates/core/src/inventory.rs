@@ -212,9 +212,22 @@ impl Console {
         match self.operation_summary(id).await {
             Ok(summary) => {
                 self.note_on_cluster(&summary);
+                if !summary.state.unfinished() {
+                    self.look_at_units_of(summary.cluster.as_ref()).await;
+                }
                 self.tell(LiveMessage::Operation { summary, steps, entry });
             }
             Err(error) => tracing::warn!(operation = %id, error = chain(&error), "tabs were not told"),
+        }
+    }
+
+    /// What an operation did to units is shown when it has ended, and not when their turn comes.
+    async fn look_at_units_of(&self, cluster: Option<&ClusterId>) {
+        let Some(id) = cluster else { return };
+        match self.0.store.cluster(id).await {
+            Ok(Some(record)) => self.look_at_units_soon(&record),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(cluster = %id, error = chain(&error), "units were not looked at"),
         }
     }
 

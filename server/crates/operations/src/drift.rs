@@ -53,7 +53,9 @@ impl Planner {
             let fields = vec![quorate_domain::problem::FieldError { field: "cluster".into(), message: why.clone() }];
             return Err(PlanError::Invalid(fields));
         }
-        Ok((0..inspection.scene.seats.len()).map(|i| inspection.member(i)).collect())
+        let mut members: Vec<MemberConfig> = (0..inspection.scene.seats.len()).map(|i| inspection.member(i)).collect();
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(members)
     }
 }
 
