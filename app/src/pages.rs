@@ -37,6 +37,14 @@ pub(crate) fn page_head(title: &'static str, actions: AnyView) -> AnyView {
     .boxed()
 }
 
+/// The tab's title, following `text`. On the server it is what `text` says now: leptos asks for the title again when the page
+/// is rendered, on whatever thread has the request by then, where the page's signals cannot be read (it panics).
+pub(crate) fn tab_title(text: impl Fn() -> String + Send + Sync + 'static) -> AnyView {
+    #[cfg(feature = "ssr")]
+    let text = untrack(text);
+    view! { <Title text=text/> }.boxed()
+}
+
 /// The path's `id`.
 pub(crate) fn path_id() -> Memo<String> {
     path_part("id")

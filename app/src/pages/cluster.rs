@@ -25,13 +25,12 @@ use crate::{
     data::{Boxed, Data, memo},
     live::{ClusterSignal, Link, Live, stale_since},
     navigate::Navigator,
-    pages::{fleet, no_such, operations::operation_rows, path_id},
+    pages::{fleet, no_such, operations::operation_rows, path_id, tab_title},
     routes, rpc,
     rpc::clusters::ClusterPage,
     session::Session,
 };
 use leptos::{prelude::*, task::spawn_local};
-use leptos_meta::Title;
 use quorate_domain::{
     Action, ClusterId,
     cluster::{ClusterEvent, ClusterView, Reach, Scheme},
@@ -188,7 +187,7 @@ fn head(view: ClusterSignal) -> AnyView {
         view! { <li><a class="tab" href=href aria-current=here>{label}</a></li> }.boxed()
     };
     view! {
-        <Title text=move || title.with(|v| v.name.clone())/>
+        {tab_title(move || title.with(|v| v.name.clone()))}
         <header class="page-head cluster-head">
             <h1>{move || name.with(|v| v.name.clone())}</h1>
             <div class="cluster-health" role="status" aria-live="polite">{move || health.get().view()}</div>

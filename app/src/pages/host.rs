@@ -20,13 +20,12 @@ use crate::{
     format,
     live::Live,
     navigate::Navigator,
-    pages::{host_edit::EditDialog, hosts::host_state, no_such, path_id},
+    pages::{host_edit::EditDialog, hosts::host_state, no_such, path_id, tab_title},
     routes, rpc,
     rpc::hosts::HostPage,
     session::Session,
 };
 use leptos::{prelude::*, task::spawn_local};
-use leptos_meta::Title;
 use quorate_domain::{
     Action,
     host::{Contact, Elevation, EtcdFacts, HostFacts, HostSummary},
@@ -69,7 +68,7 @@ fn page(first: HostPage) -> AnyView {
         badge(tone, text)
     };
     view! {
-        <Title text=move || host.with(|h| h.name.clone())/>
+        {tab_title(move || host.with(|h| h.name.clone()))}
         <header class="page-head">
             <h1>{move || host.with(|h| h.name.clone())}</h1>
             <div class="page-actions"><Actions host=host again=again/></div>

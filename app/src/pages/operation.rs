@@ -19,12 +19,11 @@ use crate::{
     data::{Boxed, Data, memo},
     format,
     live::Live,
-    pages::{no_such, path_id},
+    pages::{no_such, path_id, tab_title},
     routes, rpc,
     session::Session,
 };
 use leptos::{prelude::*, task::spawn_local};
-use leptos_meta::Title;
 use quorate_domain::{
     OperationId, Role,
     live::LiveMessage,
@@ -60,7 +59,7 @@ fn operation(detail: OperationDetail, refetch: Callback<()>) -> AnyView {
     let title = move || run.with(|r| r.detail.summary.title.clone());
     let steps = run.with_untracked(|r| step_list(&r.detail.plan, Some(&signals)));
     view! {
-        <Title text=title/>
+        {tab_title(title)}
         <header class="page-head">
             <h1>{move || title()}</h1>
             <div class="page-actions"><Runbook run=run/></div>
