@@ -8,19 +8,31 @@ pub(crate) mod install_cluster;
 pub(crate) mod replace_member;
 
 use crate::{
-    components::{plan_review::PlanReview, task::Task},
-    data::{Boxed, memo},
+    components::{
+        button::{Button, Look},
+        field::{Field, Select},
+        plan_review::PlanReview,
+        problem::ProblemBox,
+        task::Task,
+    },
+    data::{Boxed, Data, memo},
     error::AppError,
+    pages::{no_such, path_id},
     rpc,
 };
 use leptos::prelude::*;
 use quorate_domain::{
     Problem,
-    install::BinarySource,
+    cluster::ClusterView,
+    host::HostSummary,
+    install::{BinarySource, InstallMember},
     plan::{PlanRequest, PlanView},
     problem::FieldError,
 };
 use serde::Serialize;
+
+/// A quota is typed in these.
+const MIB: u64 = 1 << 20;
 
 /// A value of a choice and its words.
 fn option(value: &str, words: &str) -> (String, String) {
@@ -34,6 +46,62 @@ fn source_options() -> Vec<(String, String)> {
         option("push", "The console downloads, verifies and pushes them (hosts without internet)"),
         option("installed", "They are in /usr/bin already"),
     ]
+}
+
+/// Where binaries come from, for kinds that bring etcd to the hosts of a cluster that stands.
+#[derive(Clone, Copy)]
+struct SourceFields {
+    source: RwSignal<String>,
+    download_url: RwSignal<String>,
+}
+
+impl SourceFields {
+    /// Downloaded by each host, from the console's own setting.
+    fn new() -> Self {
+        Self { source: RwSignal::new("download".into()), download_url: RwSignal::new(String::new()) }
+    }
+
+    fn source(self) -> BinarySource {
+        source(&self.source.read_untracked())
+    }
+
+    fn download_url(self) -> String {
+        self.download_url.read_untracked().trim().to_owned()
+    }
+
+    fn view(self, task: Task) -> AnyView {
+        view! {
+            <Select label="Binaries" name="source" value=self.source options=source_options()/>
+            <Field label="Download URL" name="download_url" mono=true value=self.download_url error=task.field("download_url") hint="Empty: the console's own setting."/>
+        }
+        .into_any()
+    }
+}
+
+/// A chosen member without the spaces around what was typed.
+fn trimmed(member: &InstallMember) -> InstallMember {
+    InstallMember {
+        host: member.host.clone(),
+        name: member.name.trim().to_owned(),
+        address: member.address.trim().to_owned(),
+    }
+}
+
+/// The end of each form: what is wrong with none of its fields, and the button.
+fn form_end(task: Task) -> AnyView {
+    view! {
+        <ProblemBox problem=task.general()/>
+        <div class="form-actions"><Button label="Review the plan" look=Look::Primary submit=true busy=task.busy/></div>
+    }
+    .into_any()
+}
+
+/// The path's cluster and all hosts.
+fn cluster_and_hosts() -> Data<(ClusterView, Vec<HostSummary>)> {
+    Data::keyed(path_id(), |id| async move {
+        let page = rpc::clusters::cluster(id.parse().map_err(|_| no_such("cluster"))?).await?;
+        Ok((page.view, rpc::hosts::hosts().await?))
+    })
 }
 
 /// A choice of `source_options`.

@@ -1,24 +1,15 @@
 //! The wizard of the kind `add_member`: which hosts join, and how.
 
 use crate::{
-    components::{
-        button::{Button, Look},
-        field::{CheckBox, Field, Select},
-        host_choice::HostChoice,
-        load::load,
-        problem::ProblemBox,
-        task::Task,
-    },
-    data::{Boxed, Data, memo},
-    pages::{page_head, path_id},
-    rpc,
-    wizards::{ask, request, source, source_options, stages},
+    components::{field::CheckBox, host_choice::HostChoice, load::load, task::Task},
+    data::{Boxed, memo},
+    pages::page_head,
+    wizards::{SourceFields, ask, cluster_and_hosts, form_end, request, stages, trimmed},
 };
 use leptos::prelude::*;
 use quorate_domain::{
     cluster::{ClusterView, MemberRole},
     host::HostSummary,
-    install::InstallMember,
     membership::AddMemberParams,
     plan::PlanView,
     quorum::{Tolerance, quorum},
@@ -27,13 +18,9 @@ use quorate_domain::{
 /// The page.
 #[component]
 pub(crate) fn AddMember() -> AnyView {
-    let data = Data::keyed(path_id(), |id| async move {
-        let page = rpc::clusters::cluster(id.parse().map_err(|_| crate::pages::no_such("cluster"))?).await?;
-        Ok((page.view, rpc::hosts::hosts().await?))
-    });
     view! {
         {page_head("Add members", ().into_any())}
-        {load(data, |(view, hosts)| wizard(&view, hosts))}
+        {load(cluster_and_hosts(), |(view, hosts)| wizard(&view, hosts))}
     }
     .boxed()
 }
@@ -44,8 +31,7 @@ struct Form {
     params: StoredValue<AddMemberParams>,
     voters: usize,
     choice: HostChoice,
-    source: RwSignal<String>,
-    download_url: RwSignal<String>,
+    source: SourceFields,
     learner: RwSignal<bool>,
     restart: RwSignal<bool>,
     task: Task,
@@ -57,8 +43,7 @@ fn wizard(view: &ClusterView, hosts: Vec<HostSummary>) -> AnyView {
         params: StoredValue::new(AddMemberParams::new(view.id.clone(), [])),
         voters: view.members.iter().filter(|m| m.role == MemberRole::Voter).count(),
         choice: HostChoice::new(hosts, task, usize::MAX, None),
-        source: RwSignal::new("download".into()),
-        download_url: RwSignal::new(String::new()),
+        source: SourceFields::new(),
         learner: RwSignal::new(false),
         restart: RwSignal::new(false),
         task,
@@ -69,15 +54,10 @@ fn wizard(view: &ClusterView, hosts: Vec<HostSummary>) -> AnyView {
 
 impl Form {
     fn params(self) -> AddMemberParams {
-        let trimmed = |m: &InstallMember| InstallMember {
-            host: m.host.clone(),
-            name: m.name.trim().to_owned(),
-            address: m.address.trim().to_owned(),
-        };
         AddMemberParams {
             members: self.choice.members.with_untracked(|m| m.iter().map(trimmed).collect()),
-            source: source(&self.source.read_untracked()),
-            download_url: self.download_url.read_untracked().trim().to_owned(),
+            source: self.source.source(),
+            download_url: self.source.download_url(),
             leave_as_learner: self.learner.get_untracked(),
             restart_others: self.restart.get_untracked(),
             ..self.params.get_value()
@@ -119,13 +99,11 @@ fn form_view(form: Form, plan: RwSignal<Option<PlanView>>, cluster: &str) -> Any
             <section class="panel" aria-label="How">
                 <h2>"How"</h2>
                 <p class="muted">"Each gets the cluster’s version and settings, joins as a learner, and gets its vote once it has the log."</p>
-                <Select label="Binaries" name="source" value=form.source options=source_options()/>
-                <Field label="Download URL" name="download_url" mono=true value=form.download_url error=t.field("download_url") hint="Empty: the console's own setting."/>
+                {form.source.view(t)}
                 <CheckBox label="Leave as learner" name="learner" value=form.learner/>
                 <CheckBox label="Restart the other members afterwards, one at a time" name="restart" value=form.restart/>
             </section>
-            <ProblemBox problem=t.general()/>
-            <div class="form-actions"><Button label="Review the plan" look=Look::Primary submit=true busy=t.busy/></div>
+            {form_end(t)}
         </form>
     }
     .boxed()

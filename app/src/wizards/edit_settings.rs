@@ -2,14 +2,12 @@
 
 use crate::{
     components::{
-        button::{Button, Look},
         field::{Field, Select},
-        problem::ProblemBox,
         task::Task,
     },
     data::Boxed,
     pages::{page_head, path_id},
-    wizards::{ask, option, request, stages},
+    wizards::{MIB, ask, form_end, option, request, stages},
 };
 use leptos::prelude::*;
 use quorate_domain::{
@@ -19,8 +17,6 @@ use quorate_domain::{
     problem::FieldError,
 };
 use std::str::FromStr;
-
-const MIB: u64 = 1 << 20;
 
 /// The page.
 #[component]
@@ -132,8 +128,7 @@ fn form_view(form: Form, cluster: Memo<String>, plan: RwSignal<Option<PlanView>>
                 </div>
                 <p class="field-error" role="status">{move || none.get()}</p>
             </section>
-            <ProblemBox problem=t.general()/>
-            <div class="form-actions"><Button label="Review the plan" look=Look::Primary submit=true busy=t.busy/></div>
+            {form_end(t)}
         </form>
     }
     .boxed()

@@ -1,24 +1,16 @@
 //! The wizard of the kind `replace_member`: where the new member goes.
 
 use crate::{
-    components::{
-        button::{Button, Look},
-        field::{Field, Select},
-        host_choice::HostChoice,
-        load::load,
-        problem::ProblemBox,
-        task::Task,
-    },
-    data::{Boxed, Data},
-    pages::{no_such, page_head, path_id, path_part},
-    rpc,
-    wizards::{ask, request, source, source_options, stages},
+    components::{host_choice::HostChoice, load::load, problem::problem_page, task::Task},
+    data::Boxed,
+    pages::{no_such, page_head, path_part},
+    wizards::{SourceFields, ask, cluster_and_hosts, form_end, request, stages, trimmed},
 };
 use leptos::prelude::*;
 use quorate_domain::{
+    ClusterId, MemberId,
     cluster::{ClusterView, MemberView},
     host::HostSummary,
-    install::InstallMember,
     membership::ReplaceMemberParams,
     plan::{PlanRequest, PlanView},
     problem::FieldError,
@@ -28,52 +20,36 @@ use quorate_domain::{
 #[component]
 pub(crate) fn ReplaceMember() -> AnyView {
     let member = path_part("member");
-    let data = Data::keyed(path_id(), |id| async move {
-        let page = rpc::clusters::cluster(id.parse().map_err(|_| no_such("cluster"))?).await?;
-        Ok((page.view, rpc::hosts::hosts().await?))
-    });
     let wizard = move |(view, hosts): (ClusterView, Vec<HostSummary>)| {
         let wanted = member.get_untracked();
         match view.members.iter().find(|m| m.id.to_string() == wanted) {
             Some(member) => wizard(&view, member, hosts),
-            None => crate::components::problem::problem_page(&no_such("member").0),
+            None => problem_page(&no_such("member").0),
         }
     };
     view! {
         {page_head("Replace a member", ().into_any())}
-        {load(data, wizard)}
+        {load(cluster_and_hosts(), wizard)}
     }
     .boxed()
 }
 
 #[derive(Clone, Copy)]
 struct Form {
-    params: StoredValue<ReplaceMemberParams>,
+    cluster: StoredValue<ClusterId>,
+    member: MemberId,
     choice: HostChoice,
-    source: RwSignal<String>,
-    download_url: RwSignal<String>,
+    source: SourceFields,
     task: Task,
 }
 
 fn wizard(view: &ClusterView, member: &MemberView, hosts: Vec<HostSummary>) -> AnyView {
     let (plan, task) = (RwSignal::new(None), Task::new());
-    // Any host: the one that was chosen takes its place before this is sent.
-    let Some(first) = hosts.first().map(|host| host.id.clone()) else {
-        return crate::components::problem::problem_page(&no_such("host").0);
-    };
-    let params = ReplaceMemberParams {
-        cluster: view.id.clone(),
-        member: member.id,
-        replacement: InstallMember { host: first, name: String::new(), address: String::new() },
-        source: source(""),
-        download_url: String::new(),
-        token: String::new(),
-    };
     let form = Form {
-        params: StoredValue::new(params),
+        cluster: StoredValue::new(view.id.clone()),
+        member: member.id,
         choice: HostChoice::new(hosts, task, 1, member.host.clone()),
-        source: RwSignal::new("download".into()),
-        download_url: RwSignal::new(String::new()),
+        source: SourceFields::new(),
         task,
     };
     let name = member.name.clone();
@@ -82,18 +58,15 @@ fn wizard(view: &ClusterView, member: &MemberView, hosts: Vec<HostSummary>) -> A
 
 impl Form {
     fn request(self) -> Result<PlanRequest, Vec<FieldError>> {
-        let chosen = self.choice.members.with_untracked(|m| m.first().cloned());
+        let chosen = self.choice.members.with_untracked(|m| m.first().map(trimmed));
         let missing = || vec![FieldError { field: "members".into(), message: "Choose a host".into() }];
-        let chosen = chosen.ok_or_else(missing)?;
         let params = ReplaceMemberParams {
-            replacement: InstallMember {
-                host: chosen.host,
-                name: chosen.name.trim().to_owned(),
-                address: chosen.address.trim().to_owned(),
-            },
-            source: source(&self.source.read_untracked()),
-            download_url: self.download_url.read_untracked().trim().to_owned(),
-            ..self.params.get_value()
+            cluster: self.cluster.get_value(),
+            member: self.member,
+            replacement: chosen.ok_or_else(missing)?,
+            source: self.source.source(),
+            download_url: self.source.download_url(),
+            token: String::new(),
         };
         request("replace_member", &params)
     }
@@ -117,11 +90,9 @@ fn form_view(form: Form, plan: RwSignal<Option<PlanView>>, name: &str) -> AnyVie
             </section>
             <section class="panel" aria-label="etcd">
                 <h2>"etcd"</h2>
-                <Select label="Binaries" name="source" value=form.source options=source_options()/>
-                <Field label="Download URL" name="download_url" mono=true value=form.download_url error=t.field("download_url") hint="Empty: the console's own setting."/>
+                {form.source.view(t)}
             </section>
-            <ProblemBox problem=t.general()/>
-            <div class="form-actions"><Button label="Review the plan" look=Look::Primary submit=true busy=t.busy/></div>
+            {form_end(t)}
         </form>
     }
     .boxed()

@@ -1,7 +1,7 @@
 //! What was typed into the wizard, and the parameters it makes. Invariant: plain data; the rules are the domain's
 //! (`InstallParams::validate`), here is only what cannot be read as a number or a version.
 
-use crate::wizards;
+use crate::wizards::{self, MIB};
 use quorate_domain::{
     cluster::Reach,
     install::{InstallMember, InstallParams},
@@ -9,8 +9,6 @@ use quorate_domain::{
     problem::FieldError,
     version::{OFFERED, Version},
 };
-
-const MIB: u64 = 1 << 20;
 
 /// Everything that was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,15 +59,7 @@ impl Draft {
     /// Every field that is wrong.
     pub(super) fn params(&self) -> Result<InstallParams, Vec<FieldError>> {
         let mut errors = Vec::new();
-        let members = self
-            .members
-            .iter()
-            .map(|m| InstallMember {
-                host: m.host.clone(),
-                name: m.name.trim().to_owned(),
-                address: m.address.trim().to_owned(),
-            })
-            .collect();
+        let members = self.members.iter().map(wizards::trimmed).collect();
         let mut params = InstallParams::new(self.name.trim(), members);
         match self.version.trim().parse::<Version>() {
             Ok(version) => params.version = version,

@@ -148,17 +148,7 @@ fn record(id: &ClusterId, new: &NewCluster, created_at: Timestamp) -> ClusterRec
         version: new.version,
         token: new.token.clone(),
         quota: new.quota,
-        members: new
-            .members
-            .iter()
-            .map(|m| ClusterMemberRecord {
-                name: m.name.clone(),
-                host: m.host.clone(),
-                client_url: m.client_url.clone(),
-                peer_url: m.peer_url.clone(),
-                data_dir: new.data_dir.clone(),
-            })
-            .collect(),
+        members: new.members.iter().map(|m| m.clone().record(&new.data_dir)).collect(),
         created_at,
     }
 }

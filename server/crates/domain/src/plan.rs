@@ -43,6 +43,20 @@ pub struct Check {
     pub advice: String,
 }
 
+impl Check {
+    /// A check; advice is for what is not fine, so a passed one has none.
+    pub fn new(
+        name: impl Into<String>,
+        subject: impl Into<String>,
+        verdict: Verdict,
+        answer: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        let advice = if verdict == Verdict::Pass { String::new() } else { advice.into() };
+        Self { name: name.into(), subject: subject.into(), verdict, answer: answer.into(), advice }
+    }
+}
+
 /// One thing a step does, as a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

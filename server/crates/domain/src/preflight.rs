@@ -26,8 +26,7 @@ pub const CLOCK_OFFSET_MAX_MILLIS: i64 = 500;
 pub const DISK_SLOW_MICROS: u32 = 10_000;
 
 fn check(name: &str, subject: &str, verdict: Verdict, answer: impl Into<String>, advice: &str) -> Check {
-    let advice = if verdict == Verdict::Pass { String::new() } else { advice.to_owned() };
-    Check { name: name.into(), subject: subject.into(), verdict, answer: answer.into(), advice }
+    Check::new(name, subject, verdict, answer, advice)
 }
 
 fn pass_or(ok: bool, otherwise: Verdict) -> Verdict {

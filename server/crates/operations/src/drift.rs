@@ -50,8 +50,7 @@ impl Planner {
     pub async fn configurations(&self, cluster: &ClusterId) -> Result<Vec<MemberConfig>, PlanError> {
         let inspection = Inspection::look(self, cluster).await?;
         if let Err(why) = &inspection.scene.seen {
-            let fields = vec![quorate_domain::problem::FieldError { field: "cluster".into(), message: why.clone() }];
-            return Err(PlanError::Invalid(fields));
+            return Err(PlanError::field("cluster", why));
         }
         let mut members: Vec<MemberConfig> = (0..inspection.scene.seats.len()).map(|i| inspection.member(i)).collect();
         members.sort_by(|a, b| a.name.cmp(&b.name));

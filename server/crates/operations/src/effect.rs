@@ -118,6 +118,21 @@ pub struct MemberTarget {
     pub peer_url: String,
 }
 
+impl From<&ClusterMemberRecord> for MemberTarget {
+    fn from(record: &ClusterMemberRecord) -> Self {
+        let ClusterMemberRecord { name, host, client_url, peer_url, .. } = record.clone();
+        Self { name, host, client_url, peer_url }
+    }
+}
+
+impl MemberTarget {
+    /// As the console keeps it, with its data in `data_dir`.
+    pub fn record(self, data_dir: impl Into<String>) -> ClusterMemberRecord {
+        let Self { name, host, client_url, peer_url } = self;
+        ClusterMemberRecord { name, host, client_url, peer_url, data_dir: data_dir.into() }
+    }
+}
+
 /// How the members of a cluster are reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterTarget {

@@ -22,6 +22,13 @@ pub enum PlanError {
     Store(#[from] StoreError),
 }
 
+impl PlanError {
+    /// One parameter that is not right.
+    pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError { field: field.into(), message: message.into() }])
+    }
+}
+
 /// Why a step did not do.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {

@@ -14,7 +14,7 @@ pub mod uninstall_cluster;
 
 use crate::{context::Planner, error::PlanError, membership::Scene, plan::Plan};
 use async_trait::async_trait;
-use quorate_domain::{names::check_name, plan::OperationClass, problem::FieldError};
+use quorate_domain::{names::check_name, plan::OperationClass};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -78,5 +78,5 @@ fn token(planner: &Planner, token: &mut String) -> Result<(), PlanError> {
         let day = planner.inventory.now().to_utc_text()[..10].replace('-', "");
         *token = format!("{day}-{}", hex::encode(&planner.inventory.random()[..4]));
     }
-    check_name(token).map_err(|message| PlanError::Invalid(vec![FieldError { field: "token".into(), message }]))
+    check_name(token).map_err(|message| PlanError::field("token", message))
 }

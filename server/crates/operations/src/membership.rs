@@ -9,8 +9,8 @@ pub(crate) mod join;
 pub(crate) mod sample;
 mod scene;
 
-pub(crate) use conf::{as_existing, endpoints, initial_cluster, update_others};
-pub(crate) use scene::{Scene, Seat};
+pub(crate) use conf::{as_existing, endpoints, initial_cluster, set, update_others};
+pub(crate) use scene::{Scene, Seat, record, ruling};
 
 use crate::{
     effect::{ClusterTarget, Condition, Effect, MemberCall, Place, Run},
@@ -56,15 +56,15 @@ pub(crate) fn catch_up_step(target: &ClusterTarget, who: &crate::effect::MemberR
     Step::of(format!("catch_up_{}", who.name), title, vec![Lane::at(target.place(), part)])
 }
 
-/// Whether a restart of any member stops writes: with one or two voters there is none to spare.
-pub(crate) fn restart_is_an_outage(scene: &Scene) -> bool {
-    scene.voters() <= 2 && scene.roster.tolerance().has_quorum()
+/// Whether a restart of any member stops writes once there are `new` voters more: with one or two there is none to spare.
+pub(crate) fn restart_is_an_outage(scene: &Scene, new: usize) -> bool {
+    scene.voters() + new <= 2 && scene.roster.tolerance().has_quorum()
 }
 
 /// What the rules say to a restart of a member; an outage that is declared by typing the name is a warning.
 pub(crate) fn restart_ruling(scene: &Scene, seat: &Seat) -> Check {
     let mut ruling = scene.ruling(&seat.name(), &Change::Restart(seat.listed.id), "Bring the others back first");
-    if restart_is_an_outage(scene) && ruling.verdict == Verdict::Fail {
+    if restart_is_an_outage(scene, 0) && ruling.verdict == Verdict::Fail {
         ruling.verdict = Verdict::Warn;
         ruling.advice = "This stops writes until it is back; choose a quiet moment, or add members first".into();
     }
@@ -72,8 +72,8 @@ pub(crate) fn restart_ruling(scene: &Scene, seat: &Seat) -> Check {
 }
 
 /// Restarts one member: hands the lead over if it has it, asks the rules (unless the outage was declared), restarts, and
-/// waits until all agree.
-pub(crate) fn restart_step(scene: &Scene, target: &ClusterTarget, down: &[String], seat: &Seat, host: Place) -> Step {
+/// waits until all agree. `outage` is what [`restart_is_an_outage`] says of the cluster as it will be by then.
+pub(crate) fn restart_step(target: &ClusterTarget, down: &[String], seat: &Seat, host: Place, outage: bool) -> Step {
     let who = seat.member();
     let guard = Effect::Guard {
         condition: Condition::CanStop { cluster: target.clone(), member: who.clone() },
@@ -83,10 +83,11 @@ pub(crate) fn restart_step(scene: &Scene, target: &ClusterTarget, down: &[String
         Effect::Member { cluster: target.clone(), call: MemberCall::StepAside(who), deadline_seconds: CALL_SECONDS };
     let restart = Run::new(["systemctl", "restart", service::UNIT]).within(RESTART_SECONDS);
     let mut actions = vec![restart.into(), agree(target, down)];
-    if !restart_is_an_outage(scene) || !votes(seat) {
+    if !outage || !votes(seat) {
         actions.insert(0, guard.into());
     }
-    if scene.voters() > 1 {
+    // One alone has nobody to hand over to.
+    if target.members.len() > 1 {
         actions.insert(0, aside.into());
     }
     let lane = Lane { diagnose: vec![service::journal()], ..Lane::at(host, Part { actions, undo: Vec::new() }) };

@@ -135,19 +135,21 @@ impl Planner {
     /// A member that somebody else added: it is asked at what it advertises, where that can be reached.
     async fn ask_stranger(&self, cluster: &ClusterTarget, listed: &ListedMember) -> Answer {
         let why = match (cluster.reach, listed.client_urls.first()) {
-            (Reach::Direct, Some(url)) => {
-                let member = MemberTarget {
-                    name: listed.name.clone(),
-                    host: HostId::from_random([0; 10]),
-                    client_url: url.clone(),
-                    peer_url: listed.peer_urls.first().cloned().unwrap_or_default(),
-                };
-                return self.ask(Reach::Direct, &member).await;
-            }
+            (Reach::Direct, Some(_)) => return self.ask(Reach::Direct, &stranger(listed)).await,
             (_, None) => "it has not started yet",
             (Reach::Ssh, _) => "the console knows no host for it to go through",
         };
         Answer { status: Err(why.into()), list: Err(why.into()) }
+    }
+}
+
+/// A member whose host the console does not know, where it says by itself; of use only where it is reached directly.
+pub(crate) fn stranger(listed: &ListedMember) -> MemberTarget {
+    MemberTarget {
+        name: listed.name.clone(),
+        host: HostId::from_random([0; 10]),
+        client_url: listed.client_urls.first().cloned().unwrap_or_default(),
+        peer_url: listed.peer_urls.first().cloned().unwrap_or_default(),
     }
 }
 

@@ -11,12 +11,39 @@ pub(crate) use lanes::{Provision, Site};
 pub(crate) use release::{Resolved, resolve};
 pub(crate) use survey::{Survey, look};
 
-use crate::plan::Login;
+use crate::{context::Planner, error::PlanError, plan::Login};
 use quorate_domain::{
     HostId,
     host::{Elevation, HostSummary, Trust},
+    install::InstallMember,
     plan::{Check, Verdict},
 };
+
+/// The rows of the chosen hosts, in the order of the members.
+///
+/// # Errors
+/// One that is not registered, at its field; or the store failed.
+pub(crate) async fn hosts_of(planner: &Planner, members: &[InstallMember]) -> Result<Vec<HostSummary>, PlanError> {
+    let mut hosts = Vec::new();
+    for (i, member) in members.iter().enumerate() {
+        let host = planner.inventory.host(&member.host).await?;
+        let missing = || PlanError::field(format!("members.{i}.host"), format!("There is no host {}", member.host));
+        hosts.push(host.ok_or_else(missing)?);
+    }
+    Ok(hosts)
+}
+
+/// Gives members that were not named their hosts' names, and those without an address their hosts' own.
+pub(crate) fn fill_in(members: &mut [InstallMember], hosts: &[HostSummary], survey: &Survey) {
+    for ((member, host), seen) in members.iter_mut().zip(hosts).zip(&survey.hosts) {
+        if member.name.is_empty() {
+            member.name.clone_from(&host.name);
+        }
+        if member.address.is_empty() {
+            member.address = seen.own_address(host);
+        }
+    }
+}
 
 /// A failed check for each two hosts that show one host key: they are one machine under two addresses, and two members
 /// would share its files; or clones, which nobody can tell from one.
@@ -28,14 +55,9 @@ pub(crate) fn same_machine(hosts: &[HostSummary]) -> Vec<Check> {
     let mut found = Vec::new();
     for (i, one) in hosts.iter().enumerate() {
         for other in hosts[i + 1..].iter().filter(|other| keys(other).iter().any(|key| keys(one).contains(key))) {
-            found.push(Check {
-                name: "own_machine".into(),
-                subject: format!("{} and {}", one.name, other.name),
-                verdict: Verdict::Fail,
-                answer: "they show one host key".into(),
-                advice: "Choose one of them if they are one machine; give each its own host keys if one is a clone"
-                    .into(),
-            });
+            let subject = format!("{} and {}", one.name, other.name);
+            let advice = "Choose one of them if they are one machine; give each its own host keys if one is a clone";
+            found.push(Check::new("own_machine", subject, Verdict::Fail, "they show one host key", advice));
         }
     }
     found

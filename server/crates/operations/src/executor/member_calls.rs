@@ -6,9 +6,9 @@ use super::{Executor, SAID_EVERY};
 use crate::{
     effect::{ClusterTarget, MemberCall, MemberRef, MemberTarget, Place},
     error::OperationError,
-    observe::Observed,
+    observe::{Observed, stranger},
 };
-use quorate_domain::{HostId, MemberId, cluster::MemberRole, quorum::Change};
+use quorate_domain::{MemberId, cluster::MemberRole, quorum::Change};
 use quorate_etcd::{EtcdError, ListedMember, MemberClient};
 use std::time::{Duration, Instant};
 
@@ -136,12 +136,7 @@ impl Executor {
 /// Where a listed member is reached: as planned, or where it says by itself.
 fn target_of(cluster: &ClusterTarget, listed: &ListedMember) -> MemberTarget {
     let planned = cluster.members.iter().find(|m| listed.peer_urls.contains(&m.peer_url));
-    planned.cloned().unwrap_or_else(|| MemberTarget {
-        name: listed.name.clone(),
-        host: HostId::from_random([0; 10]),
-        client_url: listed.client_urls.first().cloned().unwrap_or_default(),
-        peer_url: listed.peer_urls.first().cloned().unwrap_or_default(),
-    })
+    planned.cloned().unwrap_or_else(|| stranger(listed))
 }
 
 /// etcd's refusals that a person has to act on, in words.
@@ -160,7 +155,7 @@ fn told(call: &MemberCall, error: &EtcdError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_domain::cluster::Reach;
+    use quorate_domain::{HostId, cluster::Reach};
 
     #[test]
     fn a_member_is_reached_where_the_plan_says_and_a_stranger_where_it_says_itself() {

@@ -76,9 +76,15 @@ impl AddMember {
         plan.hosts = new.iter().map(|h| h.id.clone()).chain(hosts).collect();
         let target = joining.target(scene, all);
         if params.restart_others {
-            let healthy = scene.seats.iter().filter_map(|seat| Some((seat, seat.place()?)));
-            for (seat, place) in healthy {
-                plan.steps.push(membership::restart_step(scene, &target, &scene.down(), seat, place));
+            let new = if params.leave_as_learner { 0 } else { all };
+            let outage = membership::restart_is_an_outage(scene, new);
+            let reached = scene.leader_last(|_| true).into_iter().filter_map(|seat| Some((seat, seat.place()?)));
+            for (seat, place) in reached {
+                plan.steps.push(membership::restart_step(&target, &scene.down(), seat, place, outage));
+            }
+            if outage {
+                plan.warnings.push("Writes stop while each of the others restarts: there is no voter to spare.".into());
+                plan.confirm = Some(scene.record.name.clone());
             }
         }
         let mut learners = scene.learners();
@@ -136,6 +142,10 @@ pub(crate) mod tests {
         assert_eq!(all[all.len() - 3..], ["promote_lab4", "other_configurations", "verify"]);
         let restarted = keys(&plan_of(&sample::scene(3, &[]), |p| p.restart_others = true));
         assert_eq!(restarted.iter().filter(|key| key.starts_with("restart_")).count(), 3);
+        let alone = plan_of(&sample::scene(1, &[]), |p| p.restart_others = true);
+        assert_eq!(alone.confirm.as_deref(), Some("demo"), "an outage is declared by typing the name");
+        let guarded = serde_json::to_string(&plan_of(&sample::scene(2, &[]), |p| p.restart_others = true).steps);
+        assert!(guarded.expect("json").contains("can_stop"), "three voters then: the rules are asked");
         let learner = keys(&plan_of(&sample::scene(3, &[]), |p| p.leave_as_learner = true));
         assert!(!learner.iter().any(|key| key.starts_with("promote_")), "{learner:?}");
     }

@@ -6,13 +6,12 @@ use crate::{
     context::Planner,
     effect::Effect,
     error::PlanError,
-    membership::{self, Scene, Seat},
+    membership::{self, Scene},
     plan::{Lane, Plan, Step},
-    steps::{Part, accounts, begun, files, files::Ownership},
+    steps::Part,
 };
 use async_trait::async_trait;
 use quorate_domain::{
-    etcd_conf::{CONF_PATH, Setting, with_settings},
     membership::SettingsParams,
     plan::{Check, OperationClass, Verdict},
 };
@@ -53,26 +52,21 @@ impl EditSettings {
         let what: Vec<&str> = lines.iter().map(|(key, _)| *key).collect();
         let title = format!("{}: change {}", scene.record.name, what.join(", "));
         let mut plan = super::done(self, scene, title, params)?;
-        let (target, down, outage) = (scene.target(), scene.down(), membership::restart_is_an_outage(scene));
-        let mut seats: Vec<&Seat> = scene.seats.iter().collect();
-        seats.sort_by_key(|seat| (Some(seat.listed.id) == scene.roster.leader, seat.name()));
+        let (target, down, outage) = (scene.target(), scene.down(), membership::restart_is_an_outage(scene, 0));
         let (mut lanes, mut restarts) = (Vec::new(), Vec::new());
-        for seat in seats {
-            match lane(seat, &lines, &params.token) {
+        for seat in scene.leader_last(|_| true) {
+            match membership::set(seat, &lines, "write_settings", &params.token) {
                 Ok(None) => {}
                 Ok(Some(lane)) => {
-                    restarts.push(membership::restart_step(scene, &target, &down, seat, lane.place.clone()));
+                    restarts.push(membership::restart_step(&target, &down, seat, lane.place.clone(), outage));
                     lanes.push(lane);
                     plan.hosts.extend(seat.host.as_ref().map(|host| host.id.clone()));
                     plan.checks.push(membership::restart_ruling(scene, seat));
                 }
-                Err(why) => plan.checks.push(Check {
-                    name: "etcd_conf".into(),
-                    subject: seat.name(),
-                    verdict: Verdict::Fail,
-                    answer: why,
-                    advice: "All members must get the same settings: mend this first".into(),
-                }),
+                Err(why) => {
+                    let advice = "All members must get the same settings: mend this first";
+                    plan.checks.push(Check::new("etcd_conf", seat.name(), Verdict::Fail, why, advice));
+                }
             }
         }
         plan.steps.push(Step::of("write_settings", "Write the settings into etcd.conf of every member", lanes));
@@ -92,20 +86,6 @@ impl EditSettings {
         plan.expected_seconds = 4 * u32::try_from(scene.seats.len()).unwrap_or(1);
         Ok(plan)
     }
-}
-
-fn lane(seat: &Seat, lines: &[(&str, Setting)], token: &str) -> Result<Option<Lane>, String> {
-    seat.reached.clone()?;
-    let place = seat.place().ok_or("the console does not know its host")?;
-    let before = seat.conf.as_deref().ok_or_else(|| format!("there is no {CONF_PATH} there"))?;
-    let after = with_settings(before, lines)?;
-    if after == before {
-        return Ok(None);
-    }
-    let owned = Ownership::new(accounts::USER, accounts::USER, 0o644);
-    let (note, never) = begun(token, "write_settings");
-    let lane = Lane::at(place, note.then(files::put(CONF_PATH, &owned, &after, Some(before), token)));
-    Ok(Some(Lane { undo_unless: Some(never), ..lane }))
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ use quorate_domain::{
     install::{BinarySource, InstallParams},
     names::url_host,
     plan::OperationClass,
-    problem::FieldError,
     quorum::Tolerance,
     version::Severity,
 };
@@ -45,14 +44,16 @@ impl Kind for InstallCluster {
 
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {
         let params: InstallParams = serde_json::from_value(params).map_err(|e| PlanError::Shape(e.to_string()))?;
-        let hosts = hosts_of(planner, &params).await?;
+        let errors = params.validate();
+        if !errors.is_empty() {
+            return Err(PlanError::Invalid(errors));
+        }
+        let hosts = provision::hosts_of(planner, &params.members).await?;
         let survey = provision::look(planner, &params, &hosts).await;
         let params = complete(planner, params, &hosts, &survey)?;
         if planner.inventory.cluster_named(&params.name).await? {
-            return Err(PlanError::Invalid(vec![FieldError {
-                field: "name".into(),
-                message: format!("A cluster named {} is under management; choose another name", params.name),
-            }]));
+            let message = format!("A cluster named {} is under management; choose another name", params.name);
+            return Err(PlanError::field("name", message));
         }
         let release = provision::resolve(&params, &survey).await;
         let mut checks = survey.checks(&params, &hosts);
@@ -87,28 +88,6 @@ fn title(params: &InstallParams) -> String {
     format!("Install {}: {members}, etcd {}", params.name, params.version)
 }
 
-/// The rows of the chosen hosts, in the order of the members.
-async fn hosts_of(planner: &Planner, params: &InstallParams) -> Result<Vec<HostSummary>, PlanError> {
-    let errors = params.validate();
-    if !errors.is_empty() {
-        return Err(PlanError::Invalid(errors));
-    }
-    let mut hosts = Vec::new();
-    for (i, member) in params.members.iter().enumerate() {
-        match planner.inventory.host(&member.host).await? {
-            Some(host) => hosts.push(host),
-            None => {
-                let field = format!("members.{i}.host");
-                return Err(PlanError::Invalid(vec![FieldError {
-                    field,
-                    message: format!("There is no host {}", member.host),
-                }]));
-            }
-        }
-    }
-    Ok(hosts)
-}
-
 /// Fills in every default and generated value, then validates the whole once more.
 fn complete(
     planner: &Planner,
@@ -116,14 +95,7 @@ fn complete(
     hosts: &[HostSummary],
     survey: &Survey,
 ) -> Result<InstallParams, PlanError> {
-    for ((member, host), seen) in params.members.iter_mut().zip(hosts).zip(&survey.hosts) {
-        if member.name.is_empty() {
-            member.name = host.name.clone();
-        }
-        if member.address.is_empty() {
-            member.address = seen.own_address(host);
-        }
-    }
+    provision::fill_in(&mut params.members, hosts, survey);
     if params.download_url.is_empty() {
         params.download_url = planner.inventory.download_url();
     }

@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use quorate_domain::{
     membership::MemberParams,
     plan::OperationClass,
-    problem::FieldError,
     quorum::{Change, Tolerance},
 };
 use serde_json::Value;
@@ -44,8 +43,7 @@ impl Kind for PromoteMember {
 impl PromoteMember {
     fn compose(&self, scene: &Scene, params: &MemberParams) -> Result<Plan, PlanError> {
         let Some(id) = params.member else {
-            let message = "Choose the learner that gets a vote".into();
-            return Err(PlanError::Invalid(vec![FieldError { field: "member".into(), message }]));
+            return Err(PlanError::field("member", "Choose the learner that gets a vote"));
         };
         let Some(seat) = scene.seat("member", id)? else {
             return super::done(self, scene, "Promote a learner".into(), params);

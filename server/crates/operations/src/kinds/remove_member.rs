@@ -4,7 +4,7 @@
 use super::{Kind, params_of};
 use crate::{
     context::Planner,
-    effect::{ClusterTarget, Effect, MemberCall},
+    effect::{Effect, MemberCall},
     error::PlanError,
     membership::{self, Scene, Seat},
     plan::{Lane, Plan, Step},
@@ -12,6 +12,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use quorate_domain::{
+    MemberId,
     membership::RemoveMemberParams,
     names::split_url,
     plan::{Check, OperationClass, Verdict},
@@ -73,7 +74,7 @@ impl RemoveMember {
         plan.checks.extend(checks);
         plan.hosts.extend(hosts);
         plan.steps.extend(others);
-        let left = without(&scene.target(), &[seat]);
+        let left = scene.target_without(&[params.member]);
         let but = |names: Vec<String>| names.into_iter().filter(|name| *name != seat.name()).collect::<Vec<_>>();
         plan.steps.push(membership::verify_step(&left, &but(scene.down()), &but(scene.learners()), &params.token));
         plan.confirm = Some(scene.record.name.clone());
@@ -108,8 +109,8 @@ pub(super) fn removal(scene: &Scene, leaving: &[&Seat], token: &str) -> Removal 
     if !lanes.is_empty() {
         steps.push(Step::of("lay_to_rest", "Stop and disable its etcd, set its data aside", lanes));
     }
-    let mut members = scene.records();
-    members.retain(|m| !leaving.iter().any(|seat| seat.record.as_ref().is_some_and(|r| r.host == m.host)));
+    let gone: Vec<MemberId> = leaving.iter().map(|seat| seat.listed.id).collect();
+    let members = scene.records_without(&gone);
     let note = Part { actions: vec![Effect::RecordMembers { members }.into()], undo: Vec::new() };
     steps.push(Step::of("record", "The console expects it no more", vec![Lane::at(target.place(), note)]));
     Removal { steps, hosts, point_of_no_return }
@@ -118,28 +119,15 @@ pub(super) fn removal(scene: &Scene, leaving: &[&Seat], token: &str) -> Removal 
 /// A removed member exits by itself, and its unit would revive it for ever.
 fn rest_lane(seat: &Seat, token: &str) -> Option<Lane> {
     let data_dir = &seat.record.as_ref()?.data_dir;
-    let part = service::stop_and_disable().then(service::move_member_aside(data_dir, token));
+    let part = service::lay_to_rest(data_dir, token);
     Some(Lane { diagnose: vec![service::journal()], ..Lane::at(seat.place()?, part) })
-}
-
-/// `target` without some members.
-pub(super) fn without(target: &ClusterTarget, leaving: &[&Seat]) -> ClusterTarget {
-    let stays = |name: &String| !leaving.iter().any(|seat| seat.name() == *name);
-    let members = target.members.iter().filter(|m| stays(&m.name)).cloned().collect();
-    ClusterTarget { members, ..target.clone() }
 }
 
 /// Whether its host can be laid to rest.
 fn host_check(seat: &Seat) -> Option<Check> {
     let why = seat.reached.as_ref().err()?;
-    Some(Check {
-        name: "contact".into(),
-        subject: seat.name(),
-        verdict: Verdict::Warn,
-        answer: why.clone(),
-        advice: "It is removed from the cluster all the same. When its host is back, run there: systemctl disable --now etcd.service"
-            .into(),
-    })
+    let advice = "It is removed from the cluster all the same. When its host is back, run there: systemctl disable --now etcd.service";
+    Some(Check::new("contact", seat.name(), Verdict::Warn, why, advice))
 }
 
 fn warnings(scene: &Scene, seat: &Seat, clients: &[String]) -> Vec<String> {
@@ -185,7 +173,6 @@ fn connected(text: &str, members: &[String]) -> Vec<String> {
 pub(crate) mod tests {
     use super::*;
     use crate::membership::sample;
-    use quorate_domain::MemberId;
 
     #[test]
     fn clients_are_counted_by_address_and_members_left_out() {

@@ -62,23 +62,15 @@ impl RepairDrift {
                     plan.hosts.extend(seat.host.as_ref().map(|host| host.id.clone()));
                 }
                 Ok(None) => {}
-                Err(why) => plan.checks.push(Check {
-                    name: "etcd_conf".into(),
-                    subject: seat.name(),
-                    verdict: Verdict::Warn,
-                    answer: format!("stays as it is: {why}"),
-                    advice: "Mend it by hand, or leave it".into(),
-                }),
+                Err(why) => {
+                    let (answer, advice) = (format!("stays as it is: {why}"), "Mend it by hand, or leave it");
+                    plan.checks.push(Check::new("etcd_conf", seat.name(), Verdict::Warn, answer, advice));
+                }
             }
         }
         if lanes.is_empty() {
-            plan.checks.push(Check {
-                name: "drift".into(),
-                subject: String::new(),
-                verdict: Verdict::Fail,
-                answer: "everything that a repair can mend is as expected".into(),
-                advice: "There is nothing to do".into(),
-            });
+            let answer = "everything that a repair can mend is as expected";
+            plan.checks.push(Check::new("drift", "", Verdict::Fail, answer, "There is nothing to do"));
         }
         let target = scene.target();
         plan.steps = vec![
@@ -98,17 +90,12 @@ fn lane(inspection: &Inspection, i: usize, seat: &Seat, token: &str) -> Result<O
     }
     let drifts = |what: &str| config.drift.iter().any(|d| d.what == what && d.repairable);
     let facts = inspection.found[i].facts.as_ref().ok_or("its host was not reached")?;
-    let etcd_owned = Ownership::new(accounts::USER, accounts::USER, 0o644);
     let root = Ownership::new("root", "root", 0o644);
     let mut part = Part::default();
-    match (inspection.repaired(i)?, &seat.conf) {
-        (Some(after), before) => {
-            part = part.then(files::put(CONF_PATH, &etcd_owned, &after, before.as_deref(), token));
-        }
-        (None, Some(conf)) if drifts("owner") => {
-            part = part.then(files::put(CONF_PATH, &etcd_owned, conf, Some(conf), token));
-        }
-        _ => {}
+    // A file whose owner alone drifted is written as it is.
+    let as_it_is = || seat.conf.clone().filter(|_| drifts("owner"));
+    if let Some(after) = inspection.repaired(i)?.or_else(as_it_is) {
+        part = part.then(files::put(CONF_PATH, &accounts::own(0o644), &after, seat.conf.as_deref(), token));
     }
     let mut unit = Part::default();
     if drifts("unit") {

@@ -19,7 +19,7 @@ use quorate_domain::{
     cluster::MemberRole,
     membership::{ReplaceMemberParams, check_new_members},
     plan::{Check, OperationClass, Verdict},
-    quorum::{Change, Roster},
+    quorum::Change,
 };
 use serde_json::Value;
 
@@ -109,10 +109,9 @@ impl ReplaceMember {
         let stays = |name: &String| !leaving.iter().any(|seat| seat.name() == *name);
         let down: Vec<String> = scene.down().into_iter().filter(stays).collect();
         plan.steps.push(membership::verify_step(&target, &down, &scene.learners(), &params.token));
-        let new = joining.hosts().iter().map(login);
-        let known = |login: &(quorate_domain::HostId, _)| plan.hosts.contains(&login.0);
-        let new: Vec<_> = new.filter(known).filter(|l| !plan.logins.iter().any(|have| have.0 == l.0)).collect();
-        plan.logins.extend(new);
+        // Its own host may be among those of the members already.
+        let new = joining.hosts().iter().filter(|h| !plan.logins.iter().any(|(known, _)| *known == h.id));
+        plan.logins.extend(new.map(login).collect::<Vec<_>>());
         plan.confirm = Some(scene.record.name.clone());
         plan.expected_seconds = 20;
         Ok(plan)
@@ -132,39 +131,32 @@ fn leaving<'s>(scene: &'s Scene, dead: &'s Seat) -> Vec<&'s Seat> {
 
 /// What speaks for its death: it does not answer as a member, and its host does not, or says that etcd does not run.
 fn death(seat: &Seat) -> Check {
-    let (verdict, answer) = match (seat.standing.healthy, &seat.reached) {
-        (true, _) => (Verdict::Fail, "it answers and follows the leader".to_owned()),
-        (false, Err(why)) => (Verdict::Pass, format!("no answer as a member, and none from its host: {why}")),
-        (false, Ok(_)) => (Verdict::Warn, "no answer as a member; its host answers".to_owned()),
+    let (verdict, answer, advice) = match (seat.standing.healthy, &seat.reached) {
+        (true, _) => (
+            Verdict::Fail,
+            "it answers and follows the leader".to_owned(),
+            "A healthy member is not replaced: add another one first, then remove this one",
+        ),
+        (false, Ok(())) => (
+            Verdict::Warn,
+            "no answer as a member; its host answers".to_owned(),
+            "Try to start etcd there first; this plan stops it for good and sets its data aside",
+        ),
+        (false, Err(why)) => (Verdict::Pass, format!("no answer as a member, and none from its host: {why}"), ""),
     };
-    let advice = match verdict {
-        Verdict::Fail => "A healthy member is not replaced: add another one first, then remove this one",
-        Verdict::Warn => "Try to start etcd there first; this plan stops it for good and sets its data aside",
-        Verdict::Pass => "",
-    };
-    Check { name: "death".into(), subject: seat.name(), verdict, answer, advice: advice.into() }
+    Check::new("death", seat.name(), verdict, answer, advice)
 }
 
 /// The rules asked for each removal after the one before it, and for the learner at the end.
 fn rulings(scene: &Scene, leaving: &[&Seat]) -> Vec<Check> {
-    let mut roster: Roster = scene.roster.clone();
+    let mut roster = scene.roster.clone();
     let mut checks = Vec::new();
-    let judge = |roster: &Roster, subject: String, change: &Change| {
-        let ruling = roster.judge(change);
-        let words = ruling.words();
-        Check {
-            name: "quorum".into(),
-            subject,
-            verdict: if ruling.refused.is_some() { Verdict::Fail } else { Verdict::Pass },
-            advice: if ruling.refused.is_some() { "Bring members back first".into() } else { String::new() },
-            answer: ruling.refused.unwrap_or(words),
-        }
-    };
+    let advice = "Bring members back first";
     for seat in leaving {
-        checks.push(judge(&roster, seat.name(), &Change::Remove(seat.listed.id)));
+        checks.push(membership::ruling(&roster, &seat.name(), &Change::Remove(seat.listed.id), advice));
         roster.members.retain(|m| m.id != seat.listed.id);
     }
-    checks.push(judge(&roster, String::new(), &Change::AddLearner));
+    checks.push(membership::ruling(&roster, "", &Change::AddLearner, advice));
     checks
 }
 

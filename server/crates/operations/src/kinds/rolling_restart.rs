@@ -5,7 +5,7 @@ use super::{Kind, params_of};
 use crate::{
     context::Planner,
     error::PlanError,
-    membership::{self, Scene, Seat},
+    membership::{self, Scene},
     plan::Plan,
 };
 use async_trait::async_trait;
@@ -44,26 +44,21 @@ impl RollingRestart {
         for id in &params.members {
             scene.seat("members", *id)?;
         }
-        let chosen = |seat: &&Seat| params.members.is_empty() || params.members.contains(&seat.listed.id);
-        let mut seats: Vec<&Seat> = scene.seats.iter().filter(chosen).collect();
-        seats.sort_by_key(|seat| (Some(seat.listed.id) == scene.roster.leader, seat.name()));
+        let seats = scene.leader_last(|s| params.members.is_empty() || params.members.contains(&s.listed.id));
         let what = match params.members.len() {
             1 => seats.first().map_or_else(String::new, |seat| seat.name()),
             _ => format!("{} members, one at a time", seats.len()),
         };
         let mut plan = super::done(self, scene, format!("{}: restart {what}", scene.record.name), params)?;
-        let (target, down, outage) = (scene.target(), scene.down(), membership::restart_is_an_outage(scene));
+        let (target, down, outage) = (scene.target(), scene.down(), membership::restart_is_an_outage(scene, 0));
         for seat in &seats {
             plan.checks.push(membership::restart_ruling(scene, seat));
-            match (&seat.reached, seat.place()) {
-                (Ok(()), Some(place)) => plan.steps.push(membership::restart_step(scene, &target, &down, seat, place)),
-                (why, _) => plan.checks.push(Check {
-                    name: "contact".into(),
-                    subject: seat.name(),
-                    verdict: Verdict::Fail,
-                    answer: why.as_ref().err().cloned().unwrap_or_else(|| "its host is not known".into()),
-                    advice: "Mend the connection to its host, or leave this member out".into(),
-                }),
+            if let Some(place) = seat.place() {
+                plan.steps.push(membership::restart_step(&target, &down, seat, place, outage));
+            } else {
+                let why = seat.reached.clone().err().unwrap_or_else(|| "its host is not known".into());
+                let advice = "Mend the connection to its host, or leave this member out";
+                plan.checks.push(Check::new("contact", seat.name(), Verdict::Fail, why, advice));
             }
         }
         plan.steps.push(membership::verify_step(&target, &down, &scene.learners(), "rolling-restart"));

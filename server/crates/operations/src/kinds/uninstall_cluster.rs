@@ -7,6 +7,7 @@ use crate::{
     context::Planner,
     effect::{Effect, MemberTarget, NewCluster, Place},
     error::PlanError,
+    membership,
     plan::{Lane, Plan, Step},
     provision::login,
     steps::{Part, service},
@@ -18,7 +19,6 @@ use quorate_domain::{
     host::HostSummary,
     membership::UninstallParams,
     plan::{Check, OperationClass, Verdict},
-    problem::FieldError,
 };
 use serde_json::Value;
 
@@ -49,10 +49,7 @@ impl Kind for UninstallCluster {
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {
         let mut params: UninstallParams = params_of(params)?;
         super::token(planner, &mut params.token)?;
-        let record = planner.inventory.cluster(&params.cluster).await?;
-        let missing =
-            || FieldError { field: "cluster".into(), message: format!("There is no cluster {}", params.cluster) };
-        let record = record.ok_or_else(|| PlanError::Invalid(vec![missing()]))?;
+        let record = membership::record(planner, &params.cluster).await?;
         let mut sites = Vec::new();
         for member in &record.members {
             if let Some(host) = planner.inventory.host(&member.host).await? {
@@ -105,31 +102,22 @@ impl UninstallCluster {
 /// Stops it for good; undo puts the data back and starts it.
 fn rest_lane(site: &Site, token: &str) -> Lane {
     let data_dir = &site.member.data_dir;
-    let mut part = service::stop_and_disable().then(service::move_member_aside(data_dir, token));
+    let mut part = service::lay_to_rest(data_dir, token);
     part.undo = service::bring_member_back(data_dir, token);
     Lane { diagnose: vec![service::journal()], ..Lane::at(Place::of(&site.host), part) }
 }
 
 fn contact(site: &Site) -> Check {
-    let (verdict, answer, advice) = match &site.reached {
-        Ok(()) => (Verdict::Pass, "reached".to_owned(), String::new()),
-        Err(why) => {
-            let advice =
-                "Its etcd stays as it is. When the host is back, run there: systemctl disable --now etcd.service";
-            (Verdict::Warn, why.clone(), advice.into())
-        }
+    let advice = "Its etcd stays as it is. When the host is back, run there: systemctl disable --now etcd.service";
+    let (verdict, answer) = match &site.reached {
+        Ok(()) => (Verdict::Pass, "reached"),
+        Err(why) => (Verdict::Warn, why.as_str()),
     };
-    Check { name: "contact".into(), subject: site.host.name.clone(), verdict, answer, advice }
+    Check::new("contact", &site.host.name, verdict, answer, advice)
 }
 
 /// The cluster as it is registered when undo brings it back.
 fn again(record: &ClusterRecord) -> NewCluster {
-    let member = |m: &ClusterMemberRecord| MemberTarget {
-        name: m.name.clone(),
-        host: m.host.clone(),
-        client_url: m.client_url.clone(),
-        peer_url: m.peer_url.clone(),
-    };
     NewCluster {
         name: record.name.clone(),
         scheme: record.scheme,
@@ -138,7 +126,7 @@ fn again(record: &ClusterRecord) -> NewCluster {
         token: record.token.clone(),
         quota: record.quota,
         data_dir: record.members.first().map_or_else(String::new, |m| m.data_dir.clone()),
-        members: record.members.iter().map(member).collect(),
+        members: record.members.iter().map(MemberTarget::from).collect(),
     }
 }
 

@@ -5,7 +5,7 @@
 use super::{Scene, Seat};
 use crate::{
     plan::{Lane, Step},
-    steps::{accounts, begun, files, files::Ownership},
+    steps::{accounts, begun, files},
 };
 use quorate_domain::{
     HostId, MemberId,
@@ -15,8 +15,7 @@ use quorate_domain::{
 
 /// `initial-cluster` for the members that stay and those that come: `name=peer URL` by commas.
 pub(crate) fn initial_cluster(scene: &Scene, without: &[MemberId], new: &[(String, String)]) -> String {
-    let stays = |seat: &&Seat| !without.contains(&seat.listed.id);
-    let old = scene.seats.iter().filter(stays).map(|seat| (seat.name(), seat.member().peer_url));
+    let old = scene.staying(without).map(|seat| (seat.name(), seat.member().peer_url));
     let mut all: Vec<(String, String)> = old.collect();
     all.sort_by_key(|(name, _)| scene.record.members.iter().position(|m| m.name == *name).unwrap_or(usize::MAX));
     all.extend(new.iter().cloned());
@@ -25,8 +24,8 @@ pub(crate) fn initial_cluster(scene: &Scene, without: &[MemberId], new: &[(Strin
 
 /// What clients use from then on, as `--endpoints` takes it. Learners serve no clients.
 pub(crate) fn endpoints(scene: &Scene, without: &[MemberId], new: &[String]) -> String {
-    let serves = |seat: &&Seat| super::votes(seat) && !without.contains(&seat.listed.id);
-    let mut urls: Vec<String> = scene.seats.iter().filter(serves).map(|seat| seat.member().client_url).collect();
+    let serving = scene.staying(without).filter(|seat| super::votes(seat));
+    let mut urls: Vec<String> = serving.map(|seat| seat.member().client_url).collect();
     urls.extend(new.iter().cloned());
     urls.join(",")
 }
@@ -40,20 +39,19 @@ pub(crate) fn update_others(
     token: &str,
 ) -> (Option<Step>, Vec<Check>, Vec<HostId>) {
     let (mut lanes, mut checks, mut hosts) = (Vec::new(), Vec::new(), Vec::new());
-    for seat in scene.seats.iter().filter(|seat| !without.contains(&seat.listed.id)) {
-        match update(seat, wanted, token) {
+    for seat in scene.staying(without) {
+        match set(seat, &as_existing(wanted), "other_configurations", token) {
             Ok(Some(lane)) => {
                 lanes.push(lane);
                 hosts.extend(seat.host.as_ref().map(|host| host.id.clone()));
             }
             Ok(None) => {}
-            Err(why) => checks.push(Check {
-                name: "etcd_conf".into(),
-                subject: seat.name(),
-                verdict: Verdict::Warn,
-                answer: format!("stays as it is: {why}"),
-                advice: format!("Set initial-cluster to {wanted} there yourself; it counts only when its data is lost"),
-            }),
+            Err(why) => {
+                let advice =
+                    format!("Set initial-cluster to {wanted} there yourself; it counts only when its data is lost");
+                let answer = format!("stays as it is: {why}");
+                checks.push(Check::new("etcd_conf", seat.name(), Verdict::Warn, answer, advice));
+            }
         }
     }
     let title = "Write the members into etcd.conf of the others";
@@ -67,16 +65,19 @@ pub(crate) fn as_existing(initial_cluster: &str) -> [(&'static str, Setting); 2]
     [("initial-cluster", text(initial_cluster)), ("initial-cluster-state", text("existing"))]
 }
 
-fn update(seat: &Seat, wanted: &str, token: &str) -> Result<Option<Lane>, String> {
+/// A lane that sets `settings` in a member's etcd.conf; none when they are so already. `step` names its note on the host.
+///
+/// # Errors
+/// Why it is not written, in words: the host is not reached, or there is no file there that is understood.
+pub(crate) fn set(seat: &Seat, settings: &[(&str, Setting)], step: &str, token: &str) -> Result<Option<Lane>, String> {
     seat.reached.clone()?;
     let place = seat.place().ok_or("the console does not know its host")?;
     let before = seat.conf.as_deref().ok_or_else(|| format!("there is no {CONF_PATH} there"))?;
-    let after = with_settings(before, &as_existing(wanted))?;
+    let after = with_settings(before, settings)?;
     if after == before {
         return Ok(None);
     }
-    let owned = Ownership::new(accounts::USER, accounts::USER, 0o644);
-    let (note, never) = begun(token, "other_configurations");
-    let lane = Lane::at(place, note.then(files::put(CONF_PATH, &owned, &after, Some(before), token)));
-    Ok(Some(Lane { undo_unless: Some(never), ..lane }))
+    let (note, never) = begun(token, step);
+    let write = files::put(CONF_PATH, &accounts::own(0o644), &after, Some(before), token);
+    Ok(Some(Lane { undo_unless: Some(never), ..Lane::at(place, note.then(write)) }))
 }

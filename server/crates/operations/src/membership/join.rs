@@ -21,7 +21,6 @@ use quorate_domain::{
     names::{split_url, url_host},
     plan::{Check, Verdict},
     preflight,
-    problem::FieldError,
 };
 use quorate_remote::ports;
 
@@ -60,12 +59,7 @@ pub(crate) async fn look(planner: &Planner, scene: &Scene, wish: Wish<'_>) -> Re
     if wish.download_url.is_empty() {
         *wish.download_url = planner.inventory.download_url();
     }
-    let mut hosts = Vec::new();
-    for (i, member) in wish.members.iter().enumerate() {
-        let host = planner.inventory.host(&member.host).await?;
-        let missing = || field(format!("members.{i}.host"), format!("There is no host {}", member.host));
-        hosts.push(host.ok_or_else(missing)?);
-    }
+    let mut hosts = provision::hosts_of(planner, wish.members).await?;
     let mut params = params(scene, &wish);
     let mut survey = provision::look(planner, &params, &hosts).await;
     let freed = |host: &HostSummary| wish.leaving.iter().any(|s| s.host.as_ref().is_some_and(|h| h.id == host.id));
@@ -73,19 +67,12 @@ pub(crate) async fn look(planner: &Planner, scene: &Scene, wish: Wish<'_>) -> Re
         host.cluster = None;
         seen.laid_to_rest([params.client_port, params.peer_port]);
     }
-    for ((member, host), seen) in wish.members.iter_mut().zip(&hosts).zip(&survey.hosts) {
-        if member.name.is_empty() {
-            member.name.clone_from(&host.name);
-        }
-        if member.address.is_empty() {
-            member.address = seen.own_address(host);
-        }
-    }
+    provision::fill_in(wish.members, &hosts, &survey);
     params.members.clone_from(wish.members);
     let without: Vec<MemberId> = wish.leaving.iter().map(|seat| seat.listed.id).collect();
     names_are_free(scene, &params.members, &without)?;
     let release = provision::resolve(&params, &survey).await;
-    let sample = scene.seats.iter().filter(|s| !without.contains(&s.listed.id)).find_map(|s| s.conf.clone());
+    let sample = scene.staying(&without).find_map(|s| s.conf.clone());
     let mut joining = Joining { params, hosts, survey, release, without, sample, checks: Vec::new() };
     joining.checks = joining.survey.checks(&joining.params, &joining.hosts);
     joining.checks.extend(joining.release.checks.iter().cloned());
@@ -93,10 +80,6 @@ pub(crate) async fn look(planner: &Planner, scene: &Scene, wish: Wish<'_>) -> Re
     joining.checks.extend(joining.peers(scene).await);
     joining.checks.extend(joining.settings(scene));
     Ok(joining)
-}
-
-fn field(field: impl Into<String>, message: String) -> PlanError {
-    PlanError::Invalid(vec![FieldError { field: field.into(), message }])
 }
 
 /// The wish as the parameters of an install of these hosts with the cluster's properties.
@@ -124,14 +107,13 @@ fn names_are_free(scene: &Scene, members: &[InstallMember], without: &[MemberId]
         return Err(PlanError::Invalid(errors));
     }
     for (i, member) in members.iter().enumerate() {
-        let stays = || scene.seats.iter().filter(|seat| !without.contains(&seat.listed.id));
-        if stays().any(|seat| seat.name() == member.name) {
-            return Err(field(format!("members.{i}.name"), format!("{} is a member already", member.name)));
+        if scene.staying(without).any(|seat| seat.name() == member.name) {
+            return Err(PlanError::field(format!("members.{i}.name"), format!("{} is a member already", member.name)));
         }
         let address = |seat: &Seat| split_url(&seat.member().peer_url).ok().map(|(address, _)| address);
-        if let Some(seat) = stays().find(|seat| address(seat).as_ref() == Some(&member.address)) {
+        if let Some(seat) = scene.staying(without).find(|seat| address(seat).as_ref() == Some(&member.address)) {
             let message = format!("{} has this address already", seat.name());
-            return Err(field(format!("members.{i}.address"), message));
+            return Err(PlanError::field(format!("members.{i}.address"), message));
         }
     }
     Ok(())
@@ -149,15 +131,14 @@ impl Joining {
     }
 
     fn all_hosts(&self, scene: &Scene) -> Vec<HostSummary> {
-        let staying = scene.seats.iter().filter(|seat| !self.without.contains(&seat.listed.id));
-        self.hosts.iter().cloned().chain(staying.filter_map(|seat| seat.host.clone())).collect()
+        self.hosts.iter().cloned().chain(scene.staying(&self.without).filter_map(|seat| seat.host.clone())).collect()
     }
 
     /// The peer port between each new member and each that stays, both ways.
     async fn peers(&self, scene: &Scene) -> Vec<Check> {
         let mut checks = Vec::new();
         for ((host, seen), member) in self.hosts.iter().zip(&self.survey.hosts).zip(&self.params.members) {
-            for seat in scene.seats.iter().filter(|seat| !self.without.contains(&seat.listed.id)) {
+            for seat in scene.staying(&self.without) {
                 let Ok((address, port)) = split_url(&seat.member().peer_url) else { continue };
                 if let Some(from) = &seen.connection {
                     let found = ports::probe(from, &[(address, port)]).await;
@@ -182,13 +163,8 @@ impl Joining {
             (None, _) => "no member's /etc/etcd/etcd.conf can be read".to_owned(),
             (Some(_), Some(_)) => self.conf(scene, 0).err()?,
         };
-        Some(Check {
-            name: "settings".into(),
-            subject: String::new(),
-            verdict: Verdict::Fail,
-            answer: why,
-            advice: "New members take over the settings of the others: see that one has a plain etcd.conf".into(),
-        })
+        let advice = "New members take over the settings of the others: see that one has a plain etcd.conf";
+        Some(Check::new("settings", "", Verdict::Fail, why, advice))
     }
 
     fn url(&self, member: &InstallMember, port: u16) -> String {
@@ -206,12 +182,7 @@ impl Joining {
 
     /// The members that stay and the first `new` of those that come.
     pub fn target(&self, scene: &Scene, new: usize) -> ClusterTarget {
-        let stays = |m: &MemberTarget| {
-            let seat = scene.seats.iter().find(|seat| seat.listed.peer_urls.contains(&m.peer_url));
-            !seat.is_some_and(|seat| self.without.contains(&seat.listed.id))
-        };
-        let mut target = scene.target();
-        target.members.retain(stays);
+        let mut target = scene.target_without(&self.without);
         target.members.extend(self.params.members.iter().take(new).map(|m| self.target_of(m)));
         target
     }
@@ -249,13 +220,9 @@ impl Joining {
 
     /// What the console expects once the first `new` have joined.
     fn records(&self, scene: &Scene, new: usize) -> Vec<ClusterMemberRecord> {
-        let mut records = scene.records();
-        let target = self.target(scene, 0);
-        records.retain(|r| target.members.iter().any(|m| m.host == r.host));
-        records.extend(self.params.members.iter().take(new).map(|m| {
-            let MemberTarget { name, host, client_url, peer_url } = self.target_of(m);
-            ClusterMemberRecord { name, host, client_url, peer_url, data_dir: self.params.data_dir.clone() }
-        }));
+        let mut records = scene.records_without(&self.without);
+        let joined = self.params.members.iter().take(new);
+        records.extend(joined.map(|m| self.target_of(m).record(&self.params.data_dir)));
         records
     }
 

@@ -17,7 +17,6 @@ use quorate_domain::{
     host::HostSummary,
     names::split_url,
     plan::{Check, Verdict},
-    problem::FieldError,
     quorum::{Change, Roster, Standing},
     version::Version,
 };
@@ -105,12 +104,11 @@ impl Scene {
     /// # Errors
     /// No such cluster, or the store failed.
     pub async fn look(planner: &Planner, id: &ClusterId) -> Result<Self, PlanError> {
-        let unknown = || FieldError { field: "cluster".into(), message: format!("There is no cluster {id}") };
-        let record = planner.inventory.cluster(id).await?.ok_or_else(|| PlanError::Invalid(vec![unknown()]))?;
+        let record = record(planner, id).await?;
         let expected = ClusterTarget {
             name: record.name.clone(),
             reach: record.reach,
-            members: record.members.iter().map(recorded).collect(),
+            members: record.members.iter().map(MemberTarget::from).collect(),
         };
         let seen = planner.observe(&expected).await;
         let list = seen.as_ref().map_or(MemberList { cluster_id: 0, members: Vec::new() }, |seen| seen.list.clone());
@@ -128,20 +126,33 @@ impl Scene {
         Ok(Self { record, seats, roster, seen, gone })
     }
 
+    /// The members but those of `without`.
+    pub fn staying(&self, without: &[MemberId]) -> impl Iterator<Item = &Seat> {
+        self.seats.iter().filter(move |seat| !without.contains(&seat.listed.id))
+    }
+
+    /// Some members in the order in which they are restarted: the leader last, so that it hands over once.
+    pub fn leader_last(&self, chosen: impl Fn(&Seat) -> bool) -> Vec<&Seat> {
+        let mut seats: Vec<&Seat> = self.seats.iter().filter(|seat| chosen(seat)).collect();
+        seats.sort_by_key(|seat| (Some(seat.listed.id) == self.roster.leader, seat.name()));
+        seats
+    }
+
     /// The members that the console can get to.
     pub fn target(&self) -> ClusterTarget {
-        let members = self.seats.iter().filter_map(Seat::target).collect();
+        self.target_without(&[])
+    }
+
+    /// The same but those of `without`.
+    pub fn target_without(&self, without: &[MemberId]) -> ClusterTarget {
+        let members = self.staying(without).filter_map(Seat::target).collect();
         ClusterTarget { name: self.record.name.clone(), reach: self.record.reach, members }
     }
 
-    /// The members as the console expects them from now on, without those that are gone.
-    pub fn records(&self) -> Vec<ClusterMemberRecord> {
-        let known = self.seats.iter().filter_map(|seat| {
-            let target = seat.target()?;
-            let data_dir = seat.record.as_ref()?.data_dir.clone();
-            let MemberTarget { name, host, client_url, peer_url } = target;
-            Some(ClusterMemberRecord { name, host, client_url, peer_url, data_dir })
-        });
+    /// The members as the console expects them once `without` have left; those that are gone already are not among them.
+    pub fn records_without(&self, without: &[MemberId]) -> Vec<ClusterMemberRecord> {
+        let known =
+            self.staying(without).filter_map(|seat| Some(seat.target()?.record(&seat.record.as_ref()?.data_dir)));
         let mut records: Vec<ClusterMemberRecord> = known.collect();
         // In the order that people know.
         records.sort_by_key(|r| self.record.members.iter().position(|m| m.host == r.host));
@@ -157,10 +168,9 @@ impl Scene {
             return Ok(None);
         }
         let found = self.seats.iter().find(|seat| seat.listed.id == id);
-        found.map(Some).ok_or_else(|| {
-            let message = format!("There is no member {id} in {} any more", self.record.name);
-            PlanError::Invalid(vec![FieldError { field: field.to_owned(), message }])
-        })
+        found
+            .map(Some)
+            .ok_or_else(|| PlanError::field(field, format!("There is no member {id} in {} any more", self.record.name)))
     }
 
     /// How many vote.
@@ -195,13 +205,7 @@ impl Scene {
 
     /// What must hold before any change: the members are confirmed and agree, and no alarm is raised.
     pub fn checks(&self) -> Vec<Check> {
-        let check = |name: &str, verdict, answer: String, advice: &str| Check {
-            name: name.into(),
-            subject: String::new(),
-            verdict,
-            answer,
-            advice: if verdict == Verdict::Pass { String::new() } else { advice.into() },
-        };
+        let check = |name: &str, verdict, answer: String, advice: &str| Check::new(name, "", verdict, answer, advice);
         let seen = match &self.seen {
             Ok(seen) => seen,
             Err(why) => {
@@ -244,26 +248,9 @@ impl Scene {
         checks
     }
 
-    /// What the rules say to a change, as a check.
+    /// What the rules say to a change of the members as they are, as a check.
     pub fn ruling(&self, subject: &str, change: &Change, advice: &str) -> Check {
-        let ruling = self.roster.judge(change);
-        let verdict = match (&ruling.refused, ruling.costs_the_spare()) {
-            (Some(_), _) => Verdict::Fail,
-            (None, true) => Verdict::Warn,
-            (None, false) => Verdict::Pass,
-        };
-        let words = ruling.words();
-        Check {
-            name: "quorum".into(),
-            subject: subject.into(),
-            verdict,
-            answer: ruling.refused.unwrap_or(words),
-            advice: match verdict {
-                Verdict::Fail => advice.into(),
-                Verdict::Warn => "After it the next loss stops writes: add a member soon, or before".into(),
-                Verdict::Pass => String::new(),
-            },
-        }
+        ruling(&self.roster, subject, change, advice)
     }
 
     /// A plan about this cluster with no steps yet.
@@ -295,13 +282,25 @@ impl Scene {
     }
 }
 
-fn recorded(member: &ClusterMemberRecord) -> MemberTarget {
-    MemberTarget {
-        name: member.name.clone(),
-        host: member.host.clone(),
-        client_url: member.client_url.clone(),
-        peer_url: member.peer_url.clone(),
-    }
+/// What the rules say to a change of `roster`, as a check.
+pub(crate) fn ruling(roster: &Roster, subject: &str, change: &Change, advice: &str) -> Check {
+    let ruling = roster.judge(change);
+    let (verdict, advice) = match (&ruling.refused, ruling.costs_the_spare()) {
+        (Some(_), _) => (Verdict::Fail, advice),
+        (None, true) => (Verdict::Warn, "After it the next loss stops writes: add a member soon, or before"),
+        (None, false) => (Verdict::Pass, ""),
+    };
+    let words = ruling.words();
+    Check::new("quorum", subject, verdict, ruling.refused.unwrap_or(words), advice)
+}
+
+/// What the console keeps of a cluster.
+///
+/// # Errors
+/// No such cluster, at the field `cluster`; or the store failed.
+pub(crate) async fn record(planner: &Planner, id: &ClusterId) -> Result<ClusterRecord, PlanError> {
+    let record = planner.inventory.cluster(id).await?;
+    record.ok_or_else(|| PlanError::field("cluster", format!("There is no cluster {id}")))
 }
 
 /// Where the console expects a listed member: by its peer URL, or else by its name.

@@ -125,23 +125,21 @@ impl<'a> Provision<'a> {
     }
 
     fn directories(&self, site: &Site<'_>) -> Part {
-        let own = |mode| Ownership::new(accounts::USER, accounts::USER, mode);
         let before = |path: &str| site.seen.ownership.get(path);
         let data_dir = self.params.data_dir.as_str();
         accounts::etcd_user(site.etcd().is_some_and(|e| e.user_exists), data_dir)
-            .then(files::directory(parent(CONF_PATH), &own(0o755), before(parent(CONF_PATH))))
-            .then(files::directory(data_dir, &own(0o700), before(data_dir)))
+            .then(files::directory(parent(CONF_PATH), &accounts::own(0o755), before(parent(CONF_PATH))))
+            .then(files::directory(data_dir, &accounts::own(0o700), before(data_dir)))
     }
 
     /// Writes `conf` as etcd.conf, the guide's unit, and the drop-in beside it.
     pub fn configure(&self, site: &Site<'_>, conf: &str) -> Lane {
         let etcd = site.etcd();
         let root = Ownership::new("root", "root", 0o644);
-        let etcd_owned = Ownership::new(accounts::USER, accounts::USER, 0o644);
         let root_dir = Ownership::new("root", "root", 0o755);
         let drop_in_dir = parent(DROP_IN_PATH);
         let token = &self.params.token;
-        let conf = files::put(CONF_PATH, &etcd_owned, conf, etcd.and_then(|e| e.conf.as_deref()), token);
+        let conf = files::put(CONF_PATH, &accounts::own(0o644), conf, etcd.and_then(|e| e.conf.as_deref()), token);
         let unit = files::put(UNIT_PATH, &root, UNIT, etcd.and_then(|e| e.unit.as_deref()), token)
             .then(files::directory(drop_in_dir, &root_dir, site.seen.ownership.get(drop_in_dir)))
             .then(files::put(DROP_IN_PATH, &root, DROP_IN, etcd.and_then(|e| e.drop_in.as_deref()), token));

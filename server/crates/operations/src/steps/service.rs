@@ -27,11 +27,7 @@ pub fn enable_and_start(was_enabled: bool) -> Part {
             Run::new(["systemctl", "enable", "--no-reload", UNIT]).into(),
             Run::new(["systemctl", "start", "--no-block", UNIT]).into(),
         ],
-        // A stop that failed must not go on to set member/ aside under a running etcd.
-        undo: vec![
-            Action::from(Run::new(stop.iter().copied()).within(120)).unless(not_there()),
-            Run::new(["systemctl", "reset-failed", UNIT]).also_ok(1).into(),
-        ],
+        undo: stopped(stop),
     }
 }
 
@@ -52,21 +48,30 @@ pub fn journal() -> Run {
     Run::new(["journalctl", "--unit", UNIT, "--lines", "25", "--no-pager", "--output", "cat"])
 }
 
-/// Stops the unit and keeps it from coming back at boot.
-pub fn stop_and_disable() -> Part {
-    let stop = Run::new(["systemctl", "disable", "--now", UNIT]).within(120);
-    Part {
-        actions: vec![
-            Action::from(stop).unless(not_there()),
-            Run::new(["systemctl", "reset-failed", UNIT]).also_ok(1).into(),
-        ],
-        undo: Vec::new(),
-    }
+/// Stops the unit, keeps it from coming back at boot, and moves `member/` aside; for good unless undo is added.
+pub fn lay_to_rest(data_dir: &str, token: &str) -> Part {
+    let mut actions = stopped(&["systemctl", "disable", "--now", UNIT]);
+    actions.extend(member_aside(data_dir, token));
+    Part { actions, undo: Vec::new() }
 }
 
-/// Moves `member/` of a stopped etcd aside, for good; never deletes it.
-pub fn move_member_aside(data_dir: &str, token: &str) -> Part {
-    Part { actions: set_member_aside(data_dir, token).undo, undo: Vec::new() }
+/// Stops the unit by `stop`, if there is one. A stop that failed must not go on to set member/ aside under a running etcd.
+fn stopped(stop: &[&str]) -> Vec<Action> {
+    vec![
+        Action::from(Run::new(stop.iter().copied()).within(120)).unless(not_there()),
+        Run::new(["systemctl", "reset-failed", UNIT]).also_ok(1).into(),
+    ]
+}
+
+/// Moves `member/` of a stopped etcd aside within the data directory (which may be a mount point); never deletes it.
+fn member_aside(data_dir: &str, token: &str) -> Vec<Action> {
+    let member = format!("{data_dir}/member");
+    let aside = format!("{data_dir}/aside-{token}");
+    vec![
+        Action::from(Run::new(["mkdir", "--parents", &aside])).unless(Condition::absent(&member)),
+        Action::from(Run::new(["mv", "--no-target-directory", &member, &format!("{aside}/member")]))
+            .unless(Condition::absent(&member)),
+    ]
 }
 
 /// Puts `member/` back that was moved aside, and starts the unit for good again. The parent directory is kept.
@@ -81,16 +86,7 @@ pub fn bring_member_back(data_dir: &str, token: &str) -> Vec<Action> {
     ]
 }
 
-/// At undo, moves `member/` aside within the data directory (which may be a mount point); never deletes it.
+/// At undo, moves `member/` aside.
 pub fn set_member_aside(data_dir: &str, token: &str) -> Part {
-    let member = format!("{data_dir}/member");
-    let aside = format!("{data_dir}/aside-{token}");
-    Part {
-        actions: Vec::new(),
-        undo: vec![
-            Action::from(Run::new(["mkdir", "--parents", &aside])).unless(Condition::absent(&member)),
-            Action::from(Run::new(["mv", "--no-target-directory", &member, &format!("{aside}/member")]))
-                .unless(Condition::absent(&member)),
-        ],
-    }
+    Part { actions: Vec::new(), undo: member_aside(data_dir, token) }
 }
