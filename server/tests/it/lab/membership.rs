@@ -267,6 +267,21 @@ async fn drift_is_seen_as_a_difference_and_repaired_and_a_cluster_is_uninstalled
     assert_eq!(drift().await, []);
     cluster.site.assert_installed().await;
 
+    // Settings that all share: written everywhere, and read by each member at its restart.
+    let pid = async |host: &LabHost| cluster.site.lab.exec(host, "systemctl show --property=MainPID etcd").await;
+    let mut before = Vec::new();
+    for host in hosts {
+        before.push(pid(host).await);
+    }
+    let wanted = json!({"cluster": cluster.id, "settings": {"quota": "4294967296", "log_level": "warn"}});
+    cluster.run("edit_settings", wanted).await;
+    for (host, before) in hosts.iter().zip(before) {
+        let lines = cluster.site.lab.exec(host, "grep -E ^quota-backend-bytes\\|^log-level /etc/etcd/etcd.conf").await;
+        assert_eq!(lines, "quota-backend-bytes: 4294967296\nlog-level: 'warn'\n");
+        assert_ne!(pid(host).await, before, "{} was restarted", host.name);
+    }
+    until(PATIENCE, "the screen knows the quota", async || cluster.view().await["quota"] == "4294967296").await;
+
     cluster.run("uninstall_cluster", json!({"cluster": cluster.id})).await;
     assert_eq!(cluster.site.app.get("/clusters").await, json!([]));
     for host in hosts {
