@@ -37,6 +37,7 @@ if [[ $MODE = unit ]]; then
   fi
   rm -rf target/nextest target/playwright
   trap finish EXIT
+  phase "build" end2end/setup/build.sh
   phase "Rust tests without hosts" rust_tests unit
   exit
 fi

@@ -5,6 +5,9 @@
 use quorate_domain::host::Elevation;
 use std::{borrow::Cow, fmt, time::Duration};
 
+/// So much of what a command writes to stderr is kept.
+pub(crate) const STDERR_CAP: usize = 64 << 10;
+
 /// What is to be run. Its `Debug` shows no input: that may be a secret.
 #[derive(Clone)]
 pub struct Command {
@@ -95,7 +98,7 @@ impl fmt::Debug for Command {
 /// What came of a command that ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Exit status; -1 when a signal ended it.
+    /// Exit status; -1 or 128 and its number when a signal ended it.
     pub status: i32,
     /// What it wrote, up to the cap.
     pub stdout: Vec<u8>,
@@ -133,6 +136,11 @@ pub(crate) enum Input {
     PasswordThenFile(String),
 }
 
+/// `deadline` as timeout(1) reads it; to that, 0 would mean none at all.
+pub(crate) fn limit(deadline: Duration) -> String {
+    format!("{:.3}", deadline.as_secs_f64().max(0.001))
+}
+
 /// The arguments that go to the host: limit, elevation and input around the command's own.
 pub(crate) fn wrap(
     argv: &[String],
@@ -141,8 +149,7 @@ pub(crate) fn wrap(
     deadline: Duration,
     input: &Input,
 ) -> Vec<String> {
-    // To timeout(1) a limit of 0 means none at all.
-    let limit = format!("{:.3}", deadline.as_secs_f64().max(0.001));
+    let limit = limit(deadline);
     let mut wrapped: Vec<&str> = match (root, elevation) {
         (false, _) | (true, Elevation::Root) => vec![],
         (true, Elevation::Sudo) => vec!["sudo", "-n", "--"],

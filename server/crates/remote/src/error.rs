@@ -137,7 +137,7 @@ pub enum RemoteError {
         host: String,
         /// The program.
         argv0: String,
-        /// Its exit status; -1 when a signal ended it.
+        /// Its exit status; -1 or 128 and its number when a signal ended it.
         status: i32,
         /// The end of what it wrote to stderr.
         stderr: String,

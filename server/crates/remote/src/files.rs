@@ -1,6 +1,5 @@
-//! Files on a host. Invariants: content travels by SFTP into a fresh 0700 directory and is put in place by root with
-//! one rename after a sync, so a reader sees the old file or the new one, never half of one; the directory is removed
-//! again. What the files hold is decided in `domain::etcd_conf` and the operations.
+//! Files on a host. Invariants: content travels as root's input, or by SFTP into a fresh 0700 directory that is removed
+//! again; root puts it in place whole, with one rename after a sync, so a reader sees the old file or the new one. What the files hold is decided in `domain::etcd_conf` and the operations.
 
 use crate::{classify, command::Command, connection::Shared, error::RemoteError, host::Host};
 use openssh_sftp_client::{
@@ -54,12 +53,13 @@ pub struct FileContent {
     pub truncated: bool,
 }
 
-/// $1 staging directory, $2 owner, $3 group, $4 mode, $5 path
+/// $1 source, $2 owner, $3 group, $4 mode, $5 path, $6 bytes: an input that was cut off is not the file.
 const INSTALL: &str = r#"set -eu
 umask 077
-trap 'rm -rf -- "$1" "$5.quorate-new"' EXIT
+trap 'rm -f -- "$5.quorate-new"' EXIT
 trap 'exit 143' HUP INT TERM
-install -o "$2" -g "$3" -m "$4" -T -- "$1/data" "$5.quorate-new"
+install -o "$2" -g "$3" -m "$4" -T -- "$1" "$5.quorate-new"
+[ "$(stat -c %s -- "$5.quorate-new")" = "$6" ] || { echo "cut off on the way" >&2; exit 1; }
 sync -- "$5.quorate-new"
 mv -T -- "$5.quorate-new" "$5"
 if command -v restorecon >/dev/null 2>&1; then restorecon -- "$5"; fi
@@ -90,11 +90,9 @@ impl Host {
     /// file is as it was. Cancelling leaves at most a directory in /var/tmp behind.
     pub async fn put_file(&self, file: &PutFile<'_>) -> Result<(), RemoteError> {
         let to = PushTo { path: file.path, owner: file.owner, group: file.group, mode: file.mode };
-        self.within(FILE_DEADLINE, file.path, async {
-            let staged = self.stage(file.content).await?;
-            self.install(&staged, &to, FILE_DEADLINE).await
-        })
-        .await
+        let install = install("/dev/stdin", &to, file.content.len() as u64).stdin(file.content).deadline(FILE_DEADLINE);
+        let output = self.within(FILE_DEADLINE, file.path, self.run(install)).await?;
+        self.expect_success(output, "install", to.path).map(|_| ())
     }
 
     /// Puts a file of the console's machine in place, as `put_file` does; `on_progress` hears the bytes sent so far.
@@ -116,8 +114,12 @@ impl Host {
             let (staged, sftp, file) = self.open_staging().await?;
             let written = copy(&mut from, file, on_progress).await;
             drop(permit);
-            let staged = self.close_staging(staged, sftp, written).await?;
-            self.install(&staged, to, deadline).await
+            let (staged, bytes) = self.close_staging(staged, sftp, written).await?;
+            let installed = self.run(install(&staged.file(), to, bytes).deadline(deadline)).await;
+            if !installed.as_ref().is_err_and(RemoteError::unreachable) {
+                self.unstage(&staged.file()).await;
+            }
+            self.expect_success(installed?, "install", to.path).map(|_| ())
         })
         .await
     }
@@ -138,30 +140,18 @@ impl Host {
         Ok(Some(FileContent { bytes: output.stdout, truncated }))
     }
 
-    async fn install(&self, staged: &Staged, to: &PushTo<'_>, deadline: Duration) -> Result<(), RemoteError> {
-        let mode = format!("{:04o}", to.mode);
-        let args = [staged.directory.as_str(), to.owner, to.group, &mode, to.path];
-        let result = match self.run(Command::script(INSTALL, &args).root().deadline(deadline)).await {
-            Ok(output) => self.expect_success(output, "install", to.path).map(|_| ()),
-            Err(error) => Err(error),
-        };
-        if result.as_ref().is_err_and(|error| !error.unreachable()) {
-            self.unstage(&staged.file()).await;
-        }
-        result
-    }
-
     /// Content in a fresh 0700 directory of the login.
     pub(crate) async fn stage(&self, content: &[u8]) -> Result<Staged, RemoteError> {
         let permit = self.session().await?;
         let (staged, sftp, mut file) = self.open_staging().await?;
         let written = async {
             file.write_all(content).await?;
-            file.close().await
+            file.close().await?;
+            Ok(content.len() as u64)
         };
         let written = written.await;
         drop(permit);
-        self.close_staging(staged, sftp, written).await
+        Ok(self.close_staging(staged, sftp, written).await?.0)
     }
 
     async fn open_staging(&self) -> Result<(Staged, Sftp, File), RemoteError> {
@@ -187,11 +177,14 @@ impl Host {
         &self,
         staged: Staged,
         sftp: Sftp,
-        written: Result<(), SftpError>,
-    ) -> Result<Staged, RemoteError> {
+        written: Result<u64, SftpError>,
+    ) -> Result<(Staged, u64), RemoteError> {
         // The server's last answer is in; its end need not be waited for.
         tokio::spawn(sftp.close());
-        let Err(error) = written else { return Ok(staged) };
+        let error = match written {
+            Ok(bytes) => return Ok((staged, bytes)),
+            Err(error) => error,
+        };
         let failure = self.staging_failure(&staged, &error).await;
         self.unstage(&staged.file()).await;
         Err(failure)
@@ -210,7 +203,7 @@ impl Host {
 
     /// SFTP's third version has no word for a full disk, so the disk is asked.
     async fn staging_failure(&self, staged: &Staged, error: &SftpError) -> RemoteError {
-        if matches!(error, SftpError::SftpError(SftpErrorKind::Failure, _)) {
+        if matches!(error, SftpError::SftpError(SftpErrorKind::Failure, _) | SftpError::IOError(_)) {
             let to = format!("of={}/probe", staged.directory);
             let dd = ["dd", "if=/dev/zero", "bs=64k", "count=1", "conv=fsync", "status=none", &to];
             if let Ok(output) = self.run_plain(&dd, Duration::from_secs(5)).await
@@ -238,11 +231,18 @@ impl Host {
     }
 }
 
+/// Root's command that puts `from` in place.
+fn install(from: &str, to: &PushTo<'_>, bytes: u64) -> Command {
+    let (mode, bytes) = (format!("{:04o}", to.mode), bytes.to_string());
+    Command::script(INSTALL, &[from, to.owner, to.group, &mode, to.path, &bytes]).root()
+}
+
+/// Copies all of it; says how many bytes that were.
 async fn copy(
     from: &mut tokio::fs::File,
     to: File,
     on_progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<(), SftpError> {
+) -> Result<u64, SftpError> {
     let mut to = pin!(TokioCompatFile::new(to));
     let mut chunk = vec![0u8; 256 << 10];
     let mut sent = 0u64;
@@ -257,5 +257,5 @@ async fn copy(
     }
     to.flush().await?;
     to.shutdown().await?;
-    Ok(())
+    Ok(sent)
 }

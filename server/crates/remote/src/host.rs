@@ -4,9 +4,10 @@
 
 use crate::{
     classify,
-    command::{Command, Input, Output, wrap},
+    command::{Command, Input, Output, STDERR_CAP, wrap},
     connection::{Connection, Places, Shared},
     error::RemoteError,
+    root_shell::{NoOutput, RootShells},
     target::Target,
     tunnel::Tunnels,
 };
@@ -22,7 +23,6 @@ use tokio::{
 use zeroize::Zeroizing;
 
 const SESSIONS: usize = 8;
-const STDERR_CAP: usize = 64 << 10;
 
 /// Bytes of stdout as they arrive.
 pub(crate) type Sink<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
@@ -34,12 +34,14 @@ pub struct Host {
     connection: Mutex<Option<Arc<Connection>>>,
     sessions: Semaphore,
     pub(crate) tunnels: Tunnels,
+    pub(crate) root_shells: RootShells,
 }
 
 impl Host {
     pub(crate) fn new(places: Places, target: Target) -> Self {
         let tunnels = Tunnels::new(places.tunnels.clone());
-        Self { target, places, connection: Mutex::default(), sessions: Semaphore::new(SESSIONS), tunnels }
+        let (connection, sessions) = (Mutex::default(), Semaphore::new(SESSIONS));
+        Self { target, places, connection, sessions, tunnels, root_shells: RootShells::default() }
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -89,9 +91,10 @@ impl Host {
         }
     }
 
-    /// Closes tunnels and connection; the next call opens it again.
+    /// Closes tunnels, root's process and the connection; the next call opens it again.
     pub(crate) async fn close(&self) {
         self.tunnels.close();
+        self.root_shells.close();
         *self.connection.lock().await = None;
     }
 
@@ -159,6 +162,13 @@ impl Host {
             });
         }
         let started = Instant::now();
+        if command.root && sink.is_none() {
+            match self.run_by_root_shell(&command).await {
+                Ok(output) => return self.in_time(output, &command, started),
+                Err(NoOutput::Cut(error)) => return Err(self.broken(&command.name(), error)),
+                Err(NoOutput::NotStarted) => {}
+            }
+        }
         let prepared = self.prepare(&command).await?;
         let argv = wrap(&command.argv, command.root, self.target.elevation, command.deadline, &prepared.input);
         let permit = self.session().await?;
@@ -173,6 +183,14 @@ impl Host {
         if let Some(refusal) = refusal.flatten() {
             return Err(refusal);
         }
+        if command.root {
+            self.root_shells.allow();
+        }
+        self.in_time(output, &command, started)
+    }
+
+    /// `output`, unless it is timeout(1)'s answer for a command that took too long.
+    fn in_time(&self, output: Output, command: &Command, started: Instant) -> Result<Output, RemoteError> {
         if matches!(output.status, 124 | 137) && started.elapsed() + Duration::from_millis(50) >= command.deadline {
             let (host, what) = (self.name().to_owned(), command.name());
             return Err(RemoteError::Deadline { host, what, after: command.deadline });
@@ -275,7 +293,8 @@ struct Prepared {
     channel: Option<Zeroizing<Vec<u8>>>,
 }
 
-fn password_line(password: &SecretString) -> Zeroizing<Vec<u8>> {
+/// What sudo reads.
+pub(crate) fn password_line(password: &SecretString) -> Zeroizing<Vec<u8>> {
     let mut line = Zeroizing::new(Vec::with_capacity(password.expose_secret().len() + 1));
     line.extend_from_slice(password.expose_secret().as_bytes());
     line.push(b'\n');

@@ -4,7 +4,7 @@
 //! do about a lost job is decided by `observe` of its step in `operations`.
 
 use crate::{
-    command::Command,
+    command::{Command, limit},
     error::RemoteError,
     host::{Host, Sink},
 };
@@ -159,7 +159,7 @@ impl Host {
     /// As `run_ok`. After `Deadline` or `Broken` it may or may not have been started: ask `job`.
     pub async fn start_job(&self, job: &JobSpec) -> Result<StartedJob, RemoteError> {
         check_unit(&job.unit)?;
-        let limit = format!("{:.3}", job.deadline.as_secs_f64().max(0.001));
+        let limit = limit(job.deadline);
         let mut args = vec![job.unit.as_str(), &limit];
         args.extend(job.argv.iter().map(String::as_str));
         let output = self.run_ok(Command::script(START, &args).root()).await?;

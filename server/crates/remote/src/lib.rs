@@ -20,6 +20,7 @@ pub mod key;
 mod pool;
 pub mod ports;
 pub mod releases;
+mod root_shell;
 pub mod scan;
 mod ssh_config;
 pub mod target;

@@ -127,10 +127,10 @@ async fn a_full_disk_is_named_and_the_old_file_stays() {
     let full = host.put_file(&file).await.expect_err("full");
     assert!(matches!(&full, RemoteError::DiskFull { path, .. } if path == "/srv/small/file"), "{full}");
     assert_eq!(say(&host, sh("cat /srv/small/file; ls -A /srv/small")).await, "old\nfile");
-    // The same where it is staged.
+    // The same where a large one is staged.
     say(&host, sh("umount /srv/small; mount -t tmpfs -o size=256k,mode=1777 none /var/tmp")).await;
-    let elsewhere = PutFile { path: "/srv/file", ..file };
-    let full = host.put_file(&elsewhere).await.expect_err("full");
+    let to = PushTo { path: "/srv/file", owner: "root", group: "root", mode: 0o644 };
+    let full = host.push_file(&archive(), &to, Duration::from_secs(60), &mut |_| {}).await.expect_err("full");
     assert!(matches!(&full, RemoteError::DiskFull { .. }), "{full}");
     assert_eq!(say(&host, sh("ls -A /var/tmp; umount /var/tmp")).await, "");
 }
