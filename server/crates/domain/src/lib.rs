@@ -12,6 +12,7 @@ pub mod etcd_conf;
 pub mod host;
 pub mod ids;
 pub mod install;
+pub mod journal;
 pub mod live;
 pub mod membership;
 pub mod names;

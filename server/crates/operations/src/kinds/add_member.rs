@@ -139,7 +139,7 @@ pub(crate) mod tests {
         let plan = sample_plan();
         assert!(plan.startable(), "{:?}", plan.checks);
         let all = keys(&plan);
-        assert_eq!(all[all.len() - 3..], ["promote_lab4", "other_configurations", "verify"]);
+        assert_eq!(all[all.len() - 4..], ["promote_lab4", "remove_archive", "other_configurations", "verify"]);
         let restarted = keys(&plan_of(&sample::scene(3, &[]), |p| p.restart_others = true));
         assert_eq!(restarted.iter().filter(|key| key.starts_with("restart_")).count(), 3);
         let alone = plan_of(&sample::scene(1, &[]), |p| p.restart_others = true);

@@ -246,13 +246,13 @@ pub(crate) mod tests {
             [
                 "bring_archive",
                 "install_binaries",
-                "remove_archive",
                 "user_and_directories",
                 "write_files",
                 "start",
                 "members_agree",
                 "state_existing",
                 "verify",
+                "remove_archive",
                 "register"
             ]
         );

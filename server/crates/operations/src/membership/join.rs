@@ -258,6 +258,7 @@ impl Joining {
                 steps.push(super::call_step(&format!("promote_{name}"), &title, &with, promote, remove()));
             }
         }
+        steps.extend(provision.remove_archives());
         steps
     }
 

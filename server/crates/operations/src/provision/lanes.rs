@@ -65,15 +65,20 @@ impl<'a> Provision<'a> {
             steps.push(self.step("bring_archive", &title, |site| self.bring(site)));
             let title = "Put etcd, etcdctl and etcdutl in /usr/bin";
             steps.push(self.step("install_binaries", title, |site| self.binaries(site)));
-            steps.push(self.step("remove_archive", "Remove the archive", |site| {
-                site.lane(site.release(self.release).map(binaries::tidy).unwrap_or_default())
-            }));
         }
         let title = "User etcd, /etc/etcd, the data directory";
         steps.push(self.step("user_and_directories", title, |site| {
             self.changing(site, "user_and_directories", self.nobody_else(), self.directories(site))
         }));
         steps
+    }
+
+    /// Removes the archives, once the members run: on a disk that is told of each freed block, the first start would
+    /// wait seconds for that.
+    pub fn remove_archives(&self) -> Option<Step> {
+        let lane = |site: &Site<'a>| site.lane(site.release(self.release).map(binaries::tidy).unwrap_or_default());
+        let brought = self.params.source != BinarySource::Installed;
+        brought.then(|| self.step("remove_archive", "Remove the archive", lane))
     }
 
     /// A lane that changes what may be somebody else's: `guard` first, then the note that it began, then `part`.

@@ -25,6 +25,7 @@ pub(super) fn build(params: &InstallParams, hosts: &Provision<'_>, target: &Clus
         site.lane(existing(site, params, target))
     }));
     steps.push(verify(&hosts.sites, params, target));
+    steps.extend(hosts.remove_archives());
     let mut last = cluster_step("register", "Take the cluster under management", target, register(params, target));
     for lane in &mut last.lanes {
         lane.undo = vec![Effect::ForgetCluster { name: params.name.clone() }.into()];
