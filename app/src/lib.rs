@@ -95,6 +95,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:id/change/:kind/:member") view=page(ChangeMember) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/settings") view=page(EditSettings) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/config") view=page(cluster::Config) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/logs") view=page(cluster::Logs) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/operations") view=page(cluster::Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts") view=page(Hosts) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts/add") view=page(AddHosts) ssr=SsrMode::Async/>

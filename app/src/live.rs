@@ -19,6 +19,15 @@ const MISSED_TICKS: u64 = 3;
 /// Shortest tick that counts for staleness: at 250 ms, three ticks are less than a slow network's hiccup.
 const LEAST_TICK_MILLIS: u64 = 1000;
 
+/// What a page wants from the stream beside the picture of everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Watched {
+    /// The output of an operation, after this line.
+    Output(OperationId, i64),
+    /// What a cluster's members write to their journals.
+    Journals(ClusterId),
+}
+
 /// How the event stream stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
@@ -62,7 +71,7 @@ pub(crate) struct Live {
     operations: RwSignal<Vec<OperationSummary>>,
     link: RwSignal<Link>,
     listeners: StoredValue<(u32, Vec<Listener>)>,
-    watched: StoredValue<Option<(OperationId, i64)>>,
+    watched: StoredValue<Option<Watched>>,
     stream: StoredValue<Option<SendWrapper<stream::Stream>>>,
     /// A stream was open before this one.
     opened: StoredValue<bool>,
@@ -163,15 +172,15 @@ impl Live {
         });
     }
 
-    /// Asks the stream for the output of one operation, after line `after`, until the current owner is gone.
-    pub(crate) fn watch(self, operation: OperationId, after: i64) {
-        self.watched.set_value(Some((operation.clone(), after)));
+    /// Asks the stream for what else it can carry, until the current owner is gone. One thing at a time.
+    pub(crate) fn watch(self, what: Watched) {
+        self.watched.set_value(Some(what.clone()));
         if self.link.get_untracked() != Link::Off {
             stream::open(self);
         }
         on_cleanup(move || {
             let _ = self.watched.try_update_value(|watched| {
-                if watched.as_ref().is_some_and(|(id, _)| *id == operation) {
+                if watched.as_ref() == Some(&what) {
                     *watched = None;
                 }
             });
@@ -199,7 +208,10 @@ impl Live {
                 self.stream.set_value(None);
                 self.session.end();
             }
-            LiveMessage::ClusterEvent { .. } | LiveMessage::Output { .. } | LiveMessage::HostChanged { .. } => {}
+            LiveMessage::ClusterEvent { .. }
+            | LiveMessage::Output { .. }
+            | LiveMessage::Journal { .. }
+            | LiveMessage::HostChanged { .. } => {}
         }
         // What came while there was no stream (a hidden tab, a restart) is in no later message: pages read again then, but
         // not at the first stream, when they have just been made.

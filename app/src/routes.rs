@@ -27,6 +27,16 @@ pub(crate) fn cluster_config(id: &ClusterId) -> String {
     format!("/clusters/{id}/config")
 }
 
+/// What the members of a cluster log.
+pub(crate) fn cluster_logs(id: &ClusterId) -> String {
+    format!("/clusters/{id}/logs")
+}
+
+/// The same as a file.
+pub(crate) fn cluster_logs_file(id: &ClusterId) -> String {
+    format!("/transfers/clusters/{id}/journals")
+}
+
 /// The wizard that changes settings of a cluster.
 pub(crate) fn cluster_settings(id: &ClusterId) -> String {
     format!("/clusters/{id}/settings")

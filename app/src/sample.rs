@@ -4,6 +4,7 @@ use quorate_domain::{
     ClusterId, HostId, MemberId, OperationId, Timestamp,
     cluster::{ClusterView, MemberRole, MemberStatus, MemberView, Reach, Reachability, Scheme},
     host::{Contact, Elevation, HostSummary, Trust},
+    journal::{JournalLine, LineLevel, MemberJournal},
     operation::{OperationState, OperationSummary},
     plan::{Check, DiffChange, DiffLine, EffectView, OperationClass, PlanStep, PlanView, Verdict},
     quorum::Tolerance,
@@ -58,6 +59,24 @@ fn member(n: u8, answers: bool) -> MemberView {
         }),
         last_seen: Some(since),
         unit: None,
+    }
+}
+
+/// What `member` logged at these moments.
+pub(crate) fn journal(member: &str, at: &[i64]) -> MemberJournal {
+    let line = |at: &i64| JournalLine {
+        at: Timestamp(*at),
+        level: LineLevel::Warn,
+        text: format!("{member} at {at}"),
+        fields: "took=1.2s".into(),
+        explanation: None,
+    };
+    MemberJournal {
+        member: member.into(),
+        host: HostId::from_random([3; 10]),
+        lines: at.iter().map(line).collect(),
+        cursor: None,
+        problem: None,
     }
 }
 

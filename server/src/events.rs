@@ -25,7 +25,7 @@ use quorate_core::{
     live::LiveSubscription,
     permit::{Permit, act},
 };
-use quorate_domain::{Action, OperationId, Problem, ProblemKind, Role, Scope, access, live::LiveMessage};
+use quorate_domain::{Action, ClusterId, OperationId, Problem, ProblemKind, Role, Scope, access, live::LiveMessage};
 use serde::Deserialize;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -42,7 +42,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 pub struct EventsQuery {
     /// The operation whose output it shows.
     pub operation: Option<OperationId>,
-    /// The last line of it that the tab has.
+    /// The cluster whose journals it reads along with.
+    pub journals: Option<ClusterId>,
+    /// The last line of the operation's output that the tab has.
     #[serde(default)]
     pub after: i64,
 }
@@ -64,6 +66,10 @@ pub async fn tab(
         let permit = state.console.permit::<act::ViewOperations>(&actor, Scope::Global).await?;
         let after = last_event_id(&headers).unwrap_or(query.after);
         state.console.follow_output(&permit, &mut live, operation, after);
+    }
+    if let Some(cluster) = query.journals {
+        let permit = state.console.permit::<act::CheckHosts>(&actor, Scope::Cluster(cluster)).await?;
+        state.console.follow_journals(&permit, &mut live).await?;
     }
     let (console, source) = (state.console.clone(), actor.source.clone());
     let guard: Guard = Arc::new(move || {
@@ -215,6 +221,7 @@ fn action_of(message: &LiveMessage) -> Action {
     match message {
         LiveMessage::Operation { .. } | LiveMessage::Output { .. } => Action::ViewOperations,
         LiveMessage::HostChanged { .. } => Action::ViewHosts,
+        LiveMessage::Journal { .. } => Action::CheckHosts,
         LiveMessage::Hello { .. }
         | LiveMessage::Cluster { .. }
         | LiveMessage::ClusterGone { .. }

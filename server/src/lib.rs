@@ -17,3 +17,4 @@ pub mod session;
 pub mod settings;
 pub mod setup_link;
 pub mod state;
+mod transfers;

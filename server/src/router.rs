@@ -6,6 +6,7 @@ use crate::{
     http::{csrf, headers, peer},
     pages, session,
     state::AppState,
+    transfers,
 };
 use axum::{
     Router,
@@ -32,6 +33,7 @@ pub fn build(state: &AppState) -> Router {
     let https = state.site.public_url.https();
     let timeout = || TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT);
     let browser = pages::router(state)
+        .merge(transfers::router(state))
         .layer(timeout())
         .merge(Router::new().route("/events", routing::get(events::tab)).with_state(state.clone()))
         .layer(middleware::from_fn_with_state(state.clone(), gate))

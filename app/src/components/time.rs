@@ -16,6 +16,13 @@ pub(crate) fn age(at: Timestamp) -> AnyView {
     time_tag(at, format::age)
 }
 
+/// `08:04:17.123`, by UTC; the day on hover.
+pub(crate) fn clock_time(at: Timestamp) -> AnyView {
+    let text = at.to_utc_text();
+    let shown = format!("{}.{:03}", text.get(11..19).unwrap_or_default(), at.0.rem_euclid(1000));
+    view! { <time datetime=at.to_rfc3339() title=text>{shown}</time> }.boxed()
+}
+
 fn time_tag(at: Timestamp, words: fn(u64) -> String) -> AnyView {
     let clock = Clock::get();
     // A memo: the text node is touched only when its words change, not every second.

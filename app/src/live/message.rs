@@ -22,6 +22,7 @@ pub(super) fn parse(text: &str) -> Option<LiveMessage> {
             entry: part(value, "entry")?,
         },
         "output" => LiveMessage::Output { operation: part(value, "operation")?, lines: part(value, "lines")? },
+        "journal" => LiveMessage::Journal { cluster: part(value, "cluster")?, journal: part(value, "journal")? },
         "host_changed" => LiveMessage::HostChanged { host: part(value, "host")? },
         "goodbye" => LiveMessage::Goodbye { reason: part(value, "reason")? },
         _ => return None,
@@ -66,6 +67,7 @@ mod tests {
             moved(Some(entry)),
             moved(None),
             LiveMessage::Output { operation, lines: vec![line] },
+            LiveMessage::Journal { cluster: ClusterId::from_random([1; 10]), journal: sample::journal("lab1", &[5]) },
             LiveMessage::HostChanged { host: HostId::from_random([3; 10]) },
             LiveMessage::Goodbye { reason: "logged out".into() },
         ]

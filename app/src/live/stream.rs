@@ -1,7 +1,7 @@
 //! The one EventSource of a tab. Invariant: none is open while the tab is hidden (browsers allow six connections an
 //! origin); what it carries is applied by `Live`, which needs no browser.
 
-use super::{Link, Live};
+use super::{Link, Live, Watched};
 use crate::rpc;
 use leptos::{prelude::*, task::spawn_local};
 use send_wrapper::SendWrapper;
@@ -10,8 +10,8 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, MessageEvent, VisibilityState};
 
 /// SSE event names: the `type` of each message.
-const EVENTS: [&str; 8] =
-    ["hello", "cluster", "cluster_gone", "cluster_event", "operation", "output", "host_changed", "goodbye"];
+const EVENTS: [&str; 9] =
+    ["hello", "cluster", "cluster_gone", "cluster_event", "operation", "output", "journal", "host_changed", "goodbye"];
 /// Wait before a stream that the server refused is tried again.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -59,7 +59,8 @@ pub(super) fn open(live: Live) {
     live.stream.set_value(None);
     live.link.set(Link::Connecting);
     let url = live.watched.with_value(|watched| match watched {
-        Some((operation, after)) => format!("/events?operation={operation}&after={after}"),
+        Some(Watched::Output(operation, after)) => format!("/events?operation={operation}&after={after}"),
+        Some(Watched::Journals(cluster)) => format!("/events?journals={cluster}"),
         None => "/events".to_owned(),
     });
     let Ok(source) = EventSource::new(&url) else { return retry(live) };

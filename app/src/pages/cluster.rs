@@ -3,9 +3,11 @@
 
 mod change;
 mod config;
+mod logs;
 mod members;
 
 pub(crate) use config::Config;
+pub(crate) use logs::Logs;
 
 use crate::{
     clock::Clock,
@@ -199,6 +201,7 @@ fn head(view: ClusterSignal) -> AnyView {
         <nav aria-label="Cluster"><ul class="tabs">
             {tab(routes::cluster(&id), "Overview")}
             {Session::get().may(Action::CheckHosts).then(|| tab(routes::cluster_config(&id), "Config"))}
+            {Session::get().may(Action::CheckHosts).then(|| tab(routes::cluster_logs(&id), "Logs"))}
             {tab(routes::cluster_operations(&id), "Operations")}
         </ul></nav>
     }

@@ -18,7 +18,7 @@ use crate::{
     },
     data::{Boxed, Data, memo},
     format,
-    live::Live,
+    live::{Live, Watched},
     pages::{no_such, path_id, tab_title},
     routes, rpc,
     session::Session,
@@ -47,7 +47,7 @@ fn operation(detail: OperationDetail, refetch: Callback<()>) -> AnyView {
     let id = detail.summary.id.clone();
     let role = Session::get().role().unwrap_or(Role::Viewer);
     let run = Run::new(detail, role);
-    live.watch(id.clone(), run.last_line());
+    live.watch(Watched::Output(id.clone(), run.last_line()));
     let signals = RunSignals::new(run);
     let listening = signals.clone();
     let again = id.clone();

@@ -14,6 +14,7 @@ use quorate_domain::{
     ClusterId, MemberId, Scope, Timestamp,
     cluster::{ClusterEvent, ClusterView, Health, MemberView},
     config::MemberConfig,
+    journal::MemberJournal,
     quorum::Tolerance,
 };
 use serde::{Deserialize, Serialize};
@@ -124,6 +125,37 @@ pub async fn list_cluster_configurations(
 ) -> Result<Json<Vec<MemberConfig>>, ApiProblem> {
     let permit = state.console.permit::<act::CheckHosts>(&caller.0, Scope::Cluster(id)).await?;
     Ok(Json(state.console.configurations(&permit).await?))
+}
+
+/// Which lines of which members.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct JournalQuery {
+    /// The member by name; all of them without it.
+    pub member: Option<String>,
+    /// The `cursor` of an earlier answer for that member: what came since then, in place of the last lines.
+    pub after: Option<String>,
+    /// How many of the last lines of each; at most 5000.
+    #[serde(default = "lines")]
+    pub lines: u32,
+}
+
+fn lines() -> u32 {
+    200
+}
+
+/// What the members of a cluster wrote to their hosts' journals, read now.
+#[utoipa::path(get, path = "/api/v1/clusters/{id}/journals", tag = "clusters",
+    params(("id" = ClusterId, Path), JournalQuery), responses((status = 200, body = Vec<MemberJournal>)))]
+pub async fn list_cluster_journals(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<ClusterId>,
+    Params(query): Params<JournalQuery>,
+) -> Result<Json<Vec<MemberJournal>>, ApiProblem> {
+    let permit = state.console.permit::<act::CheckHosts>(&caller.0, Scope::Cluster(id)).await?;
+    let journals = state.console.journals(&permit, query.member.as_deref(), query.after, query.lines).await?;
+    Ok(Json(journals))
 }
 
 /// Takes a cluster out of the console; its members go on.

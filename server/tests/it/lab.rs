@@ -8,6 +8,7 @@ mod claims;
 mod crash;
 mod forget;
 mod install;
+mod journals;
 mod membership;
 mod mirror;
 mod read_only;

@@ -117,9 +117,7 @@ impl Endpoints for Console {
             (Reach::Direct, _) => Via::Direct,
             (Reach::Ssh, None) => return Err("the console knows no host for it to go through".into()),
             (Reach::Ssh, Some(host)) => {
-                let target = self.target(host).await?;
-                let pool = &self.runtime().map_err(|e| e.to_string())?.pool;
-                let host = pool.host(&target).await.map_err(|e| e.to_string())?;
+                let host = self.connected(host).await?;
                 let (address, port) = split_url(url)?;
                 Via::Unix(host.tunnel(&address, port).await.map_err(|e| e.to_string())?)
             }

@@ -14,9 +14,9 @@ use quorate_domain::{
     wide::Wide,
 };
 use quorate_operations::{EngineEvents, Inventory, effect::NewCluster};
-use quorate_remote::Target;
+use quorate_remote::{Host, Target};
 use quorate_store::StoreError;
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 use tokio::sync::mpsc;
 
 /// The engine's view of the console.
@@ -63,6 +63,14 @@ impl Console {
         };
         let (name, address, port, user, elevation) = (row.name, row.address, row.port, row.user, row.elevation);
         Ok(Target { id: id.clone(), name, address, port, user, elevation, pinned, sudo_password })
+    }
+}
+
+impl Console {
+    /// The connection to a host, if it may be reached.
+    pub(crate) async fn connected(&self, id: &HostId) -> Result<Arc<Host>, String> {
+        let target = self.target(id).await?;
+        self.runtime().map_err(words)?.pool.host(&target).await.map_err(words)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod error;
 pub mod hosts;
 mod housekeeping;
 mod inventory;
+mod journals;
 pub mod live;
 pub mod operations;
 pub mod permit;

@@ -62,7 +62,7 @@ pub enum Action {
     ViewOperations,
     /// See the audit trail.
     ViewAudit,
-    /// Gather a host's facts anew.
+    /// Read now what is on hosts: facts, configurations, journals.
     CheckHosts,
     /// Add, trust, edit and forget hosts, and give their sudo passwords.
     ManageHosts,

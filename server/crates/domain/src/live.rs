@@ -4,6 +4,7 @@
 use crate::{
     cluster::{ClusterEvent, ClusterView},
     ids::{ClusterId, HostId, OperationId},
+    journal::MemberJournal,
     operation::{LogEntry, OperationSummary, OutputLine, StepState},
 };
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,14 @@ pub enum LiveMessage {
         operation: OperationId,
         /// The lines.
         lines: Vec<OutputLine>,
+    },
+    /// What a member of the cluster that this tab reads along with wrote to its journal, and not more often than once a
+    /// second; the first one holds what it wrote last.
+    Journal {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The lines.
+        journal: MemberJournal,
     },
     /// A host's row changed: read it again.
     HostChanged {

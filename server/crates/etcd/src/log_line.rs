@@ -118,14 +118,14 @@ const KNOWN: [Known; 19] = [
         cause: "A peer drops what this member sends, because the two hold data of different clusters: the host was \
                 installed anew with another token, or its data directory came from elsewhere.",
         advice: "Find the member whose cluster id differs from the others' and replace it.",
-        remedy: Some(Remedy::ReplaceMember),
+        remedy: Some(Remedy::Members),
     },
     Known {
         phrase: "cluster ID mismatch",
         cause: "Somebody who belongs to another cluster speaks to this member's peer port: usually a removed member that \
                 was started again, or one whose data directory was made for another cluster.",
         advice: "Look which address it comes from. Replace it if it belongs here; stop its etcd if it does not.",
-        remedy: Some(Remedy::ReplaceMember),
+        remedy: Some(Remedy::Members),
     },
     Known {
         phrase: "too many learner members",

@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::sync::{
     broadcast::{self, error::RecvError},
-    watch,
+    mpsc, watch,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -154,6 +154,8 @@ pub struct LiveSubscription {
     /// Number of the last view sent, by cluster.
     sent: BTreeMap<ClusterId, u64>,
     output: Option<Output>,
+    /// What else this tab alone is told.
+    along: Option<mpsc::Receiver<LiveMessage>>,
 }
 
 /// The output this tab looks at.
@@ -171,7 +173,7 @@ impl LiveSubscription {
         // First listen, then look: what happens in between comes twice rather than never.
         let news = hub.all.subscribe();
         let ready = VecDeque::from([LiveMessage::Hello { version: hub.version.clone() }]);
-        let mut new = Self { hub, news, end, ready, sent: BTreeMap::new(), output: None };
+        let mut new = Self { hub, news, end, ready, sent: BTreeMap::new(), output: None, along: None };
         new.whole_picture(false);
         new
     }
@@ -180,6 +182,12 @@ impl LiveSubscription {
     /// operation at a time: a second call replaces the first.
     pub fn watch_output(&mut self, operation: OperationId, after: i64, source: Arc<dyn OutputSource>) {
         self.output = Some(Output { operation, after, source, behind: true });
+    }
+
+    /// From now on the stream carries what comes from `messages` too, in place of what it carried so before. Dropping the
+    /// subscription closes the channel.
+    pub fn read_along(&mut self, messages: mpsc::Receiver<LiveMessage>) {
+        self.along = Some(messages);
     }
 
     /// The next message: `Hello` and the whole picture first, then changes, and the whole picture again after falling
@@ -205,6 +213,7 @@ impl LiveSubscription {
                 biased;
                 () = end.cancelled() => return None,
                 news = self.news.recv() => news,
+                Some(message) = next_of(&mut self.along) => return Some(message),
             };
             match news {
                 Ok(message) => self.take(Arc::unwrap_or_clone(message)),
@@ -255,6 +264,14 @@ impl LiveSubscription {
             self.ready.push_back(LiveMessage::Cluster { view: Box::new(ClusterView::clone(&view)) });
         }
         self.ready.extend(picture.operations.values().cloned());
+    }
+}
+
+/// Never ready without a channel; none once it is closed.
+async fn next_of(along: &mut Option<mpsc::Receiver<LiveMessage>>) -> Option<LiveMessage> {
+    match along {
+        Some(messages) => messages.recv().await,
+        None => std::future::pending().await,
     }
 }
 

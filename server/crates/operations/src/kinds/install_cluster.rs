@@ -248,6 +248,7 @@ pub(crate) mod tests {
                 "install_binaries",
                 "user_and_directories",
                 "write_files",
+                "start_first",
                 "start",
                 "members_agree",
                 "state_existing",

@@ -18,6 +18,8 @@ use quorate_domain::{
 
 /// How long a first start may take: electing a leader, or fetching a snapshot, takes seconds; slow disks need more.
 const START_SECONDS: u32 = 120;
+/// How long a first start may take to look for others; it asks each of them for at most a second.
+const LOOK_SECONDS: u32 = 60;
 
 /// Hosts to provision, with what is known of them and wished for. `params.members` are these hosts, and `params.token`
 /// names the directory on each that keeps what is replaced.
@@ -153,10 +155,26 @@ impl<'a> Provision<'a> {
 
     /// Enables and starts etcd, and waits until systemd calls it active.
     pub fn start(&self, site: &Site<'_>) -> Lane {
+        self.starting(site, service::wait_active(START_SECONDS))
+    }
+
+    /// Enables and starts etcd, and waits until it has looked for other members, which it does before it makes its log.
+    pub fn start_first(&self, site: &Site<'_>) -> Lane {
+        let condition = Condition::exists(&format!("{}/member/wal", self.params.data_dir));
+        let wait = Effect::Wait { condition, deadline_seconds: LOOK_SECONDS };
+        self.starting(site, Part { actions: vec![wait.into()], undo: Vec::new() })
+    }
+
+    /// Waits until systemd calls the etcd active that `start_first` started.
+    pub fn active(&self, site: &Site<'_>) -> Lane {
+        Lane { diagnose: vec![service::journal()], ..site.lane(service::wait_active(START_SECONDS)) }
+    }
+
+    fn starting(&self, site: &Site<'_>, until: Part) -> Lane {
         let params = self.params;
         let part = service::set_member_aside(&params.data_dir, &params.token)
             .then(service::enable_and_start(site.etcd().is_some_and(|e| e.unit_enabled)))
-            .then(service::wait_active(START_SECONDS));
+            .then(until);
         // Once this step began, the etcd that runs and the member/ that is there are its own.
         let ours = |mut action: Action| {
             action.unless = Some(Condition::exists(&format!("{}/begun-start", undo_dir(&params.token))));

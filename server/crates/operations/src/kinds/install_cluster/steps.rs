@@ -19,7 +19,7 @@ pub(super) fn build(params: &InstallParams, hosts: &Provision<'_>, target: &Clus
     steps.push(hosts.step("write_files", "Write etcd.conf, the unit and its drop-in", |site| {
         hosts.configure(site, &conf(site, params, target, InitialState::New))
     }));
-    steps.push(hosts.step("start", "Enable and start etcd on all hosts at once", |site| hosts.start(site)));
+    steps.extend(start(hosts, target));
     steps.push(cluster_step("members_agree", "All members answer and follow one leader", target, agree(target)));
     steps.push(hosts.step("state_existing", "Write initial-cluster-state: existing", |site| {
         site.lane(existing(site, params, target))
@@ -32,6 +32,22 @@ pub(super) fn build(params: &InstallParams, hosts: &Provision<'_>, target: &Clus
     }
     steps.push(last);
     steps
+}
+
+/// A member of a new cluster first asks the others, in the order of their peer URLs, whether there is one already, and
+/// waits a second for each that listens and does not answer yet. Members started in the same moment all wait for each other,
+/// so the one that is asked first starts a moment earlier (`isMemberBootstrapped` in etcd's server package).
+fn start(hosts: &Provision<'_>, target: &ClusterTarget) -> Vec<Step> {
+    let asked_first = |site: &&Site<'_>| &target.members[site.index].peer_url;
+    let Some(first) = hosts.sites.iter().min_by_key(asked_first).filter(|_| hosts.sites.len() > 1) else {
+        return vec![hosts.step("start", "Enable and start etcd", |site| hosts.start(site))];
+    };
+    let others = |site: &Site<'_>| if site.index == first.index { hosts.active(site) } else { hosts.start(site) };
+    let title = format!("Enable and start etcd on {}", first.host.name);
+    vec![
+        Step::of("start_first", title, vec![hosts.start_first(first)]),
+        hosts.step("start", "Enable and start etcd on the others at once", others),
+    ]
 }
 
 fn cluster_step(key: &str, title: &str, target: &ClusterTarget, action: Action) -> Step {

@@ -1,0 +1,106 @@
+//! `/transfers`: files for the browser, behind its cookie. Invariant: what is sent is text or bytes to be saved, never
+//! something that the browser would show as a page of this site.
+
+use crate::{
+    api::{
+        caller::{Id, Params},
+        problem::ApiProblem,
+    },
+    session::SessionActor,
+    state::AppState,
+};
+use axum::{
+    Extension, Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing,
+};
+use http::header;
+use quorate_core::permit::act;
+use quorate_domain::{
+    ClusterId, Problem, ProblemKind, Scope,
+    journal::{JournalLine, MemberJournal},
+};
+use serde::Deserialize;
+
+/// The most lines of each member in one file.
+const LINES: u32 = 5000;
+
+/// All of `/transfers`.
+pub fn router(state: &AppState) -> Router {
+    Router::new().route("/transfers/clusters/{id}/journals", routing::get(journals)).with_state(state.clone())
+}
+
+/// Which members.
+#[derive(Debug, Deserialize)]
+struct JournalsQuery {
+    member: Option<String>,
+}
+
+/// The last lines of the journals, merged by time.
+async fn journals(
+    State(state): State<AppState>,
+    Extension(SessionActor(actor)): Extension<SessionActor>,
+    Id(id): Id<ClusterId>,
+    Params(query): Params<JournalsQuery>,
+) -> Result<Response, ApiProblem> {
+    let ended = || Problem::new(ProblemKind::Unauthenticated, "You are not logged in, or the session ended");
+    let actor = actor.ok_or_else(ended)?;
+    let permit = state.console.permit::<act::CheckHosts>(&actor, Scope::Cluster(id)).await?;
+    let member = query.member.as_deref().filter(|name| !name.is_empty());
+    let journals = state.console.journals(&permit, member, None, LINES).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"etcd-journal.log\""),
+    ];
+    Ok((headers, merged(&journals)).into_response())
+}
+
+/// One line each: time, member, level, text; those that cannot be read say so first.
+fn merged(journals: &[MemberJournal]) -> String {
+    let problems = journals.iter().filter_map(|j| Some(format!("# {}: {}\n", j.member, j.problem.as_ref()?)));
+    let mut text: String = problems.collect();
+    let mut lines: Vec<(&str, &JournalLine)> =
+        journals.iter().flat_map(|j| j.lines.iter().map(|line| (j.member.as_str(), line))).collect();
+    lines.sort_by_key(|(_, line)| line.at);
+    for (member, line) in lines {
+        let JournalLine { at, level, text: said, fields, .. } = line;
+        let words = [&at.to_utc_text(), member, level.as_str(), said, fields];
+        text.push_str(words.join(" ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_domain::{HostId, Timestamp, journal::LineLevel};
+
+    #[test]
+    fn lines_of_all_members_are_merged_by_time_and_silent_ones_named() {
+        let line = |at, text: &str| JournalLine {
+            at: Timestamp(at),
+            level: LineLevel::Warn,
+            text: text.into(),
+            fields: String::new(),
+            explanation: None,
+        };
+        let of = |member: &str, lines, problem: Option<&str>| MemberJournal {
+            member: member.into(),
+            host: HostId::from_random([1; 10]),
+            lines,
+            cursor: None,
+            problem: problem.map(str::to_owned),
+        };
+        let all = [
+            of("lab1", vec![line(1000, "first"), line(3000, "third")], None),
+            of("lab2", vec![line(2000, "second")], None),
+            of("lab3", vec![], Some("no route")),
+        ];
+        let text = merged(&all);
+        let words: Vec<&str> = text.lines().map(|line| line.rsplit(' ').next().unwrap_or_default()).collect();
+        assert_eq!(words, ["route", "first", "second", "third"]);
+        assert!(text.contains(" lab2 warn second\n"), "{text}");
+    }
+}
