@@ -7,6 +7,7 @@ test("all pages, with a cluster @phone", async ({ page, console: server, cluster
   for (const [name, path, heading] of [
     ["clusters", "/", "Clusters"],
     ["cluster", `/clusters/${cluster.id}`, cluster.name],
+    ["cluster-logs", `/clusters/${cluster.id}/logs`, cluster.name],
     ["cluster-operations", `/clusters/${cluster.id}/operations`, cluster.name],
     ["hosts-with-cluster", "/hosts", "Hosts"],
     ["host-with-cluster", `/hosts/${cluster.hosts[0].id}`, cluster.hosts[0].name],

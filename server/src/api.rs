@@ -86,6 +86,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(clusters::list_cluster_events))
         .routes(routes!(clusters::list_cluster_configurations))
         .routes(routes!(clusters::list_cluster_journals))
+        .routes(routes!(clusters::list_cluster_patroni_scopes))
         .routes(routes!(hosts::list_hosts, hosts::add_hosts))
         .routes(routes!(hosts::get_host, hosts::edit_host, hosts::forget_host))
         .routes(routes!(hosts::fetch_host_keys))

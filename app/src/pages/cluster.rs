@@ -5,6 +5,7 @@ mod change;
 mod config;
 mod logs;
 mod members;
+mod patroni;
 
 pub(crate) use config::Config;
 pub(crate) use logs::Logs;
@@ -128,6 +129,7 @@ fn overview(page: ClusterPage) -> AnyView {
             <DataTable caption="Members" columns=columns rows=rows on_action=change/>
         </section>
         {change::dialog(view.clone(), chosen)}
+        {patroni::panel(id.clone())}
         <div class="columns">
             <section class="panel" aria-label="Timeline">
                 <h2>"Timeline"</h2>

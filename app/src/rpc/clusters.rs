@@ -9,6 +9,7 @@ use quorate_domain::{
     ClusterId,
     cluster::{ClusterEvent, ClusterView},
     config::MemberConfig,
+    patroni::PatroniScope,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,13 @@ pub(crate) async fn cluster_events(id: ClusterId, before: Option<i64>) -> Result
 pub(crate) async fn configurations(id: ClusterId) -> Result<Vec<MemberConfig>, AppError> {
     let (console, permit) = permitted_in::<act::CheckHosts>(Scope::Cluster(id)).await?;
     Ok(console.configurations(&permit).await?)
+}
+
+/// The Patroni scopes that keep their state in a cluster, asked now.
+#[server(prefix = "/rpc", endpoint = "patroni", protocol = Wire)]
+pub(crate) async fn patroni(id: ClusterId) -> Result<Vec<PatroniScope>, AppError> {
+    let (console, permit) = permitted_in::<act::ViewClusters>(Scope::Cluster(id)).await?;
+    Ok(console.patroni(&permit).await?)
 }
 
 /// Takes a cluster out of the console; its members go on.

@@ -15,6 +15,7 @@ use quorate_domain::{
     cluster::{ClusterEvent, ClusterView, Health, MemberView},
     config::MemberConfig,
     journal::MemberJournal,
+    patroni::PatroniScope,
     quorum::Tolerance,
 };
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,18 @@ pub async fn list_cluster_configurations(
 ) -> Result<Json<Vec<MemberConfig>>, ApiProblem> {
     let permit = state.console.permit::<act::CheckHosts>(&caller.0, Scope::Cluster(id)).await?;
     Ok(Json(state.console.configurations(&permit).await?))
+}
+
+/// The Patroni scopes that keep their state in a cluster, asked now.
+#[utoipa::path(get, path = "/api/v1/clusters/{id}/patroni", tag = "clusters", params(("id" = ClusterId, Path)),
+    responses((status = 200, body = Vec<PatroniScope>)))]
+pub async fn list_cluster_patroni_scopes(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<ClusterId>,
+) -> Result<Json<Vec<PatroniScope>>, ApiProblem> {
+    let permit = state.console.permit::<act::ViewClusters>(&caller.0, Scope::Cluster(id)).await?;
+    Ok(Json(state.console.patroni(&permit).await?))
 }
 
 /// Which lines of which members.

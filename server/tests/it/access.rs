@@ -46,6 +46,7 @@ fn table() -> Vec<Row> {
         row("list_cluster_members", M::GET, "/clusters/c-none/members", R::Viewer, None),
         row("list_cluster_events", M::GET, "/clusters/c-none/events", R::Viewer, None),
         row("list_cluster_configurations", M::GET, "/clusters/c-none/configurations", R::Operator, None),
+        row("list_cluster_patroni_scopes", M::GET, "/clusters/c-none/patroni", R::Viewer, None),
         row("list_cluster_journals", M::GET, "/clusters/c-none/journals", R::Operator, None),
         row("list_hosts", M::GET, "/hosts", R::Viewer, None),
         row("add_hosts", M::POST, "/hosts", R::Admin, Some(json!({"hosts": []}))),

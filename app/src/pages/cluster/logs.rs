@@ -5,7 +5,7 @@ use super::{gone, head, seeded};
 use crate::{
     components::{
         badge::{Tone, badge},
-        button::{Button, Look, link_button},
+        button::{Button, Look},
         field::{Field, Select},
         icon::Icon,
         keyed::keyed,
@@ -149,7 +149,7 @@ fn logs(view: ClusterSignal) -> AnyView {
                 {filters(members, member, least, text)}
                 <div class="form-actions">
                     <Button label=Signal::derive(move || if paused.get() { "Continue" } else { "Pause" }.to_owned()) on_press=pause/>
-                    {link_button(Look::Plain, file, "Download")}
+                    <a class=Look::Plain.class() href=file download="">"Download"</a>
                 </div>
             </div>
             <p class="muted" role="status">{move || status.get()}</p>

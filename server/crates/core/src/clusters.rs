@@ -14,6 +14,7 @@ use quorate_domain::{
     config::MemberConfig,
     names::split_url,
     operation::OutputLine,
+    patroni::PatroniScope,
 };
 use quorate_etcd::{MemberEndpoint, Via};
 use quorate_store::{NewClusterEvent, StoreError};
@@ -65,6 +66,15 @@ impl Console {
     pub async fn configurations(&self, permit: &Permit<act::CheckHosts>) -> Result<Vec<MemberConfig>, CoreError> {
         let id = permit.cluster()?;
         Ok(self.runtime()?.engine.configurations(id).await?)
+    }
+
+    /// The Patroni scopes that keep their state in the permit's cluster, asked now.
+    ///
+    /// # Errors
+    /// `Invalid` for a cluster that does not answer, or that is none.
+    pub async fn patroni(&self, permit: &Permit<act::ViewClusters>) -> Result<Vec<PatroniScope>, CoreError> {
+        let id = permit.cluster()?;
+        Ok(self.runtime()?.engine.patroni(id).await?)
     }
 
     /// Takes the permit's cluster out of the console. Its members go on; nothing is done on hosts.

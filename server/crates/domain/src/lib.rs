@@ -17,6 +17,7 @@ pub mod live;
 pub mod membership;
 pub mod names;
 pub mod operation;
+pub mod patroni;
 pub mod plan;
 pub mod preflight;
 pub mod problem;

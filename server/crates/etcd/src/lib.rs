@@ -11,6 +11,7 @@ mod http;
 mod log_line;
 mod members;
 mod membership;
+mod patroni;
 mod status;
 mod wire;
 

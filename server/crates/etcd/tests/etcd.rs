@@ -44,6 +44,27 @@ async fn a_write_through_one_member_is_read_through_each() {
 }
 
 #[tokio::test]
+async fn patroni_scopes_are_found_by_their_configuration() {
+    let cluster = EtcdCluster::start(1).await;
+    cluster.leader_among(&[0]).await;
+    let client = cluster.client(0);
+    assert_eq!(client.patroni_scopes(CALL).await.expect("none"), []);
+    for (key, value) in [
+        ("/service/pg-main/config", r#"{"ttl":20,"loop_wait":5,"retry_timeout":7,"failsafe_mode":true}"#),
+        ("/service/pg-main/leader", "db1"),
+        ("/service/pg-main/initialize", "7301"),
+        ("/service/pg-new/config", "{}"),
+        ("/service/other", "no scope"),
+    ] {
+        client.canary_put(key.as_bytes(), value.as_bytes(), CALL).await.expect("put");
+    }
+    let scopes = client.patroni_scopes(CALL).await.expect("scopes");
+    let said: Vec<_> = scopes.iter().map(|s| (s.scope.as_str(), s.ttl, s.retry_timeout, s.leader.as_deref())).collect();
+    assert_eq!(said, [("pg-main", 20, 7, Some("db1")), ("pg-new", 30, 10, None)]);
+    assert!(scopes[0].failsafe_mode && scopes[0].initialized && !scopes[1].failsafe_mode && !scopes[1].initialized);
+}
+
+#[tokio::test]
 async fn all_members_list_the_same_and_a_learner_shows_as_one() {
     let mut cluster = EtcdCluster::start(3).await;
     let learner = cluster.add_learner(0).await;

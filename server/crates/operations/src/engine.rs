@@ -17,6 +17,7 @@ use quorate_domain::{
     ClusterId, OperationId,
     config::MemberConfig,
     operation::{LogKind, OperationState, Progress},
+    patroni::PatroniScope,
 };
 use quorate_store::{NewOperation, OperationRow, Store, StoreError};
 use serde_json::Value;
@@ -105,7 +106,17 @@ impl Engine {
     /// Unknown kind, or parameters that cannot be right.
     pub async fn plan(&self, kind: &str, params: Value) -> Result<Plan, PlanError> {
         let kind = kinds::find(kind).ok_or_else(|| PlanError::UnknownKind(kind.to_owned()))?;
-        kind.plan(&self.0.planner, params).await
+        let mut plan = kind.plan(&self.0.planner, params).await?;
+        self.0.planner.warn_of_patroni(kind.as_ref(), &mut plan).await;
+        Ok(plan)
+    }
+
+    /// The Patroni scopes that keep their state in a cluster.
+    ///
+    /// # Errors
+    /// No such cluster, or nobody answered.
+    pub async fn patroni(&self, cluster: &ClusterId) -> Result<Vec<PatroniScope>, PlanError> {
+        self.0.planner.patroni(cluster).await
     }
 
     /// What lies on the hosts of a cluster, read now, and where it differs from what is expected. Changes nothing.

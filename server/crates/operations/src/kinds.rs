@@ -35,6 +35,30 @@ pub trait Kind: Send + Sync {
     /// # Errors
     /// Parameters that cannot be right. Facts that forbid a start are failed checks of the plan, not errors.
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError>;
+
+    /// For how long a client may wait for its writes while `plan` runs.
+    fn gap(&self, _plan: &Plan) -> Gap {
+        Gap::HANDOVER
+    }
+}
+
+/// How long writes may stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// Seconds, as a client has to reckon with.
+    Seconds(u32),
+    /// They do not come back.
+    ForGood,
+}
+
+impl Gap {
+    /// Another member takes the lead: an election timeout at most, and what a slow disk adds.
+    pub const HANDOVER: Self = Self::Seconds(2);
+
+    /// Members without a spare restart, which a person declared by typing the cluster's name; otherwise one hands over.
+    pub fn of_restarts(plan: &Plan) -> Self {
+        if plan.confirm.is_some() { Self::Seconds(10) } else { Self::HANDOVER }
+    }
 }
 
 /// Every kind of this console.

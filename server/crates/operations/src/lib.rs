@@ -13,6 +13,7 @@ pub mod executor;
 pub mod kinds;
 mod membership;
 pub mod observe;
+mod patroni;
 pub mod plan;
 mod provision;
 pub mod recovery;

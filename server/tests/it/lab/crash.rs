@@ -1,6 +1,9 @@
 //! The console dies in the middle, for real, and the install goes on as if nothing had been.
 
-use super::{PATIENCE, Site};
+use super::{
+    PATIENCE, Site,
+    mirror::{Fault, Mirror},
+};
 use quorate_testkit::{
     lab::{Lab, LabHost},
     until::until,
@@ -36,9 +39,14 @@ async fn sigkill_in_every_step_of_one_install_costs_nothing_but_time() {
 /// A host is lost while an install runs: the operation rests with its choices; once the host is back, retry finishes.
 async fn lost_in_the_middle(cut: impl AsyncFn(&Lab, &LabHost), mend: impl AsyncFn(&Lab, &LabHost)) {
     let site = Site::new(3).await;
-    let operation = site.app.start_operation("install_cluster", site.install_params("demo")).await;
+    // The middle lasts until the mirror speaks.
+    let mirror = Mirror::of(&site.lab, Fault::Silent).await;
+    let mut params = site.install_params("demo");
+    params["download_url"] = mirror.url().into();
+    let operation = site.app.start_operation("install_cluster", params).await;
     let victim = &site.lab.hosts()[1];
     cut(&site.lab, victim).await;
+    mirror.set(Fault::None);
     let stuck = site.app.rest(&operation, PATIENCE).await;
     assert_eq!(stuck["summary"]["state"], "stuck");
     assert!(stuck["summary"]["reason"].as_str().is_some_and(|r| r.contains(&victim.name)), "{}", stuck["summary"]);

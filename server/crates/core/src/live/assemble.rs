@@ -21,8 +21,8 @@ use quorate_domain::cluster::known;
 const ELECTION: i64 = 5_000;
 
 /// How long voters that answer may still follow nobody, or the one before, after another took the lead: it was elected by a
-/// majority, and the others hear of it with its first heartbeat.
-const SETTLING: i64 = 1_000;
+/// majority, and the others hear of it with its first heartbeat, or some later one where a disk makes them wait.
+const SETTLING: i64 = 3_000;
 
 /// Who leads in the views, since when, and who did before (none for the first leader that was seen).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

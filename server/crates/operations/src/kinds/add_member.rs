@@ -1,6 +1,6 @@
 //! Adds members to a cluster, one after another: each joins as a learner and gets its vote once it has the log.
 
-use super::{Kind, params_of};
+use super::{Gap, Kind, params_of};
 use crate::{
     context::Planner,
     error::PlanError,
@@ -34,6 +34,10 @@ impl Kind for AddMember {
 
     fn class(&self) -> OperationClass {
         OperationClass::Dangerous
+    }
+
+    fn gap(&self, plan: &Plan) -> Gap {
+        Gap::of_restarts(plan)
     }
 
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {

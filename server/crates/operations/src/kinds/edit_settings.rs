@@ -1,7 +1,7 @@
 //! Changes settings that all members share, once: written into every etcd.conf, then members restart one at a time, because etcd
 //! reads them at its start only.
 
-use super::{Kind, params_of};
+use super::{Gap, Kind, params_of};
 use crate::{
     context::Planner,
     effect::Effect,
@@ -32,6 +32,10 @@ impl Kind for EditSettings {
 
     fn class(&self) -> OperationClass {
         OperationClass::Dangerous
+    }
+
+    fn gap(&self, plan: &Plan) -> Gap {
+        Gap::of_restarts(plan)
     }
 
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {

@@ -1,7 +1,7 @@
 //! Restarts members one at a time, the leader last and after it has handed over, each once the others keep quorum without
 //! it. With one or two voters that stops writes, so it is said and the name is typed.
 
-use super::{Kind, params_of};
+use super::{Gap, Kind, params_of};
 use crate::{
     context::Planner,
     error::PlanError,
@@ -30,6 +30,10 @@ impl Kind for RollingRestart {
 
     fn class(&self) -> OperationClass {
         OperationClass::Dangerous
+    }
+
+    fn gap(&self, plan: &Plan) -> Gap {
+        Gap::of_restarts(plan)
     }
 
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {

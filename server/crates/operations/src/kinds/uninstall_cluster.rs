@@ -2,7 +2,7 @@
 //! outage: the name is typed, nothing is deleted, and undo brings all of it back. It asks the cluster nothing, because one
 //! without quorum must be removable too.
 
-use super::{Kind, params_of};
+use super::{Gap, Kind, params_of};
 use crate::{
     context::Planner,
     effect::{Effect, MemberTarget, NewCluster, Place},
@@ -44,6 +44,10 @@ impl Kind for UninstallCluster {
 
     fn class(&self) -> OperationClass {
         OperationClass::Dangerous
+    }
+
+    fn gap(&self, _plan: &Plan) -> Gap {
+        Gap::ForGood
     }
 
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {

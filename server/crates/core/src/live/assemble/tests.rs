@@ -161,7 +161,7 @@ fn those_who_have_not_heard_of_a_new_leader_count_for_a_moment_and_the_old_one_d
     stage.step(250, &[REFUSED, no_leader(5), no_leader(5)]);
     let view = stage.step(250, &[REFUSED, says(6, 2), no_leader(5)]);
     assert_eq!((view.leader, view.tolerance.healthy), (Some(MemberId(2)), 2), "a majority elected it");
-    let view = stage.step(1_200, &[REFUSED, says(6, 2), no_leader(5)]);
+    let view = stage.step(3_200, &[REFUSED, says(6, 2), no_leader(5)]);
     assert_eq!(view.tolerance.healthy, 1, "a moment later it is cut off");
 
     let mut stage = Stage::new(3);
