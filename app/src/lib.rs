@@ -47,7 +47,7 @@ use pages::{
 };
 use wizards::{
     add_member::AddMember, change_member::ChangeMember, edit_settings::EditSettings, install_cluster::InstallCluster,
-    replace_member::ReplaceMember,
+    replace_member::ReplaceMember, shrink_cluster::ShrinkCluster,
 };
 
 /// The HTML around every page.
@@ -93,6 +93,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:id/add-member") view=page(AddMember) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/replace/:member") view=page(ReplaceMember) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/change/:kind/:member") view=page(ChangeMember) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/shrink") view=page(ShrinkCluster) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/settings") view=page(EditSettings) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/config") view=page(cluster::Config) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/logs") view=page(cluster::Logs) ssr=SsrMode::Async/>

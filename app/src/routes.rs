@@ -27,6 +27,11 @@ pub(crate) fn cluster_config(id: &ClusterId) -> String {
     format!("/clusters/{id}/config")
 }
 
+/// The wizard that takes a cluster down to fewer voters.
+pub(crate) fn shrink(id: &ClusterId) -> String {
+    format!("/clusters/{id}/shrink")
+}
+
 /// What the members of a cluster log.
 pub(crate) fn cluster_logs(id: &ClusterId) -> String {
     format!("/clusters/{id}/logs")

@@ -6,6 +6,7 @@ pub(crate) mod change_member;
 pub(crate) mod edit_settings;
 pub(crate) mod install_cluster;
 pub(crate) mod replace_member;
+pub(crate) mod shrink_cluster;
 
 use crate::{
     components::{

@@ -49,6 +49,7 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         membership::ReplaceMemberParams,
         membership::RestartParams,
         membership::SettingsParams,
+        membership::ShrinkParams,
         membership::UninstallParams,
     )),
     modifiers(&Common)

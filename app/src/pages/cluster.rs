@@ -111,6 +111,7 @@ fn overview(page: ClusterPage) -> AnyView {
     let actions = dangerous.then(|| {
         view! {
             {link_button(Look::Plain, routes::change(&id, "rolling_restart", None), "Rolling restart")}
+            {link_button(Look::Plain, routes::shrink(&id), "Shrink…")}
             {link_button(Look::Primary, routes::add_member(&id), "Add members")}
         }
         .into_any()

@@ -4,7 +4,9 @@
 mod bad_downloads;
 mod bad_hosts;
 mod bad_installs;
+mod bad_members;
 mod claims;
+mod cluster;
 mod crash;
 mod forget;
 mod install;

@@ -154,7 +154,7 @@ fn logs(view: ClusterSignal) -> AnyView {
             </div>
             <p class="muted" role="status">{move || status.get()}</p>
             {problems}
-            <ol class="log" aria-label="Log lines, newest first">
+            <ol class="log" tabindex="0" aria-label="Log lines, newest first">
                 {keyed(
                     move || matching.with(|all| all.iter().take(SHOWN).cloned().collect()),
                     |written: &Written| written.number.to_string(),

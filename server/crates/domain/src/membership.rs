@@ -53,6 +53,21 @@ pub struct RemoveMemberParams {
     pub token: String,
 }
 
+/// Parameters of the kind `shrink_cluster`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ShrinkParams {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// How many voters stay; 0: the next lower odd number.
+    #[serde(default)]
+    pub voters: u32,
+    /// Names what the change keeps and sets aside on hosts; generated if empty.
+    #[serde(default)]
+    pub token: String,
+}
+
 /// Parameters of the kind `replace_member`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -10,6 +10,7 @@ pub mod remove_member;
 pub mod repair_drift;
 pub mod replace_member;
 pub mod rolling_restart;
+pub mod shrink_cluster;
 pub mod uninstall_cluster;
 
 use crate::{context::Planner, error::PlanError, membership::Scene, plan::Plan};
@@ -73,6 +74,7 @@ pub fn all() -> Vec<Box<dyn Kind>> {
         Box::new(repair_drift::RepairDrift),
         Box::new(replace_member::ReplaceMember),
         Box::new(rolling_restart::RollingRestart),
+        Box::new(shrink_cluster::ShrinkCluster),
         Box::new(uninstall_cluster::UninstallCluster),
     ]
 }

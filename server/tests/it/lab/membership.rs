@@ -1,83 +1,9 @@
 //! Members come, go, lead and restart on real hosts, through the same API that everybody uses.
 
-use super::{PATIENCE, Site};
+use super::{PATIENCE, cluster::Cluster};
 use quorate_testkit::{app::text, lab::LabHost, until::until};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-
-/// A cluster on the first hosts of a site.
-struct Cluster {
-    site: Site,
-    id: String,
-}
-
-impl Cluster {
-    /// `members` of three hosts carry it; the others are spare.
-    async fn of(members: usize) -> Self {
-        let site = Site::new(3).await;
-        let mut params = site.install_params("demo");
-        params["members"].as_array_mut().expect("members").truncate(members);
-        let operation = site.app.start_operation("install_cluster", params).await;
-        site.app.done(&operation, PATIENCE).await;
-        let id = text(&site.app.get("/clusters").await[0]["id"]);
-        let cluster = Self { site, id };
-        cluster.healthy(members).await;
-        cluster
-    }
-
-    async fn view(&self) -> Value {
-        self.site.app.get(&format!("/clusters/{}", self.id)).await
-    }
-
-    /// Waits until the screen shows `voters`, all healthy.
-    async fn healthy(&self, voters: usize) {
-        until(PATIENCE, "the screen shows a healthy cluster", async || {
-            let view = self.view().await;
-            let votes = &view["tolerance"];
-            votes["voters"] == voters && votes["healthy"] == voters && !view["leader"].is_null()
-        })
-        .await;
-    }
-
-    async fn member(&self, host: &LabHost) -> Option<Value> {
-        let view = self.view().await;
-        view["members"].as_array().expect("members").iter().find(|m| m["name"] == host.name).cloned()
-    }
-
-    async fn member_id(&self, host: &LabHost) -> String {
-        text(&self.member(host).await.expect("a member")["id"])
-    }
-
-    fn add(&self, host: usize) -> Value {
-        json!({
-            "cluster": self.id,
-            "members": [{"host": self.site.ids[host]}],
-            "download_url": self.site.lab.mirror(),
-        })
-    }
-
-    async fn run(&self, kind: &str, params: Value) -> Value {
-        let operation = self.site.app.start_operation(kind, params).await;
-        self.site.app.done(&operation, PATIENCE).await
-    }
-
-    async fn plan(&self, kind: &str, params: Value) -> Value {
-        self.site.app.post("/plans", json!({"kind": kind, "params": params})).await
-    }
-
-    /// `initial-cluster` of each of `hosts` names exactly them.
-    async fn assert_configurations(&self, hosts: &[&LabHost]) {
-        for host in hosts {
-            let line = self.site.lab.exec(host, "grep ^initial-cluster: /etc/etcd/etcd.conf").await;
-            for other in self.site.lab.hosts() {
-                let named = line.contains(&format!("{}=", other.name));
-                assert_eq!(named, hosts.iter().any(|h| h.name == other.name), "{} in {line}", other.name);
-            }
-            let state = self.site.lab.exec(host, "grep ^initial-cluster-state /etc/etcd/etcd.conf").await;
-            assert!(state.contains("existing"), "{state}");
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_joins_leads_restarts_and_leaves_and_its_host_joins_again() {

@@ -4,7 +4,8 @@ use super::{PATIENCE, Site};
 use quorate_testkit::app::text;
 use serde_json::json;
 
-const ABORT: &str = "QUORATE_TEST_ABORT_AFTER_LOG_ENTRIES";
+/// Ends the console right after so many log entries.
+pub(super) const ABORT: &str = "QUORATE_TEST_ABORT_AFTER_LOG_ENTRIES";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn soak_death_after_each_log_entry_of_an_install() {

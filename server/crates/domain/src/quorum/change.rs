@@ -191,6 +191,23 @@ impl Roster {
         )
     }
 
+    /// The members once `id` has left; another voter leads then if it did.
+    #[must_use]
+    pub fn without(&self, id: MemberId) -> Self {
+        let leader = if self.leader == Some(id) { self.next_leader(id).map(|m| m.id) } else { self.leader };
+        let members = self.members.iter().filter(|m| m.id != id).cloned().collect();
+        Self { members, leader, adds_need_all: self.adds_need_all }
+    }
+
+    /// Whom to remove, in this order, so that `voters` stay: those that are down first, because each of them that goes
+    /// makes a majority easier to have, then from the end of the names, and the leader last.
+    pub fn surplus(&self, voters: usize) -> Vec<MemberId> {
+        let mut all: Vec<&Standing> = self.voters().collect();
+        all.sort_by(|a, b| b.name.cmp(&a.name));
+        all.sort_by_key(|m| (m.healthy, self.leader == Some(m.id)));
+        all.iter().take(all.len().saturating_sub(voters)).map(|m| m.id).collect()
+    }
+
     /// The voter to lead after `leaving` steps aside: healthy, and not the one that leaves; the first by name, so that
     /// a plan stays the same while nothing changes.
     pub fn next_leader(&self, leaving: MemberId) -> Option<&Standing> {
@@ -310,6 +327,30 @@ mod tests {
                 let safe = !member.healthy || 2 * (healthy - 1) > voters - 1;
                 prop_assert_eq!(before.judge(&Change::Remove(member.id)).refused.is_none(), safe);
             }
+        }
+    }
+
+    proptest! {
+        /// Shrinking in that order is never refused half-way, and never leaves less to spare than any other order would.
+        #[test]
+        fn surplus_voters_may_go_one_after_another(
+            healthy in proptest::collection::vec(any::<bool>(), 2..=9), stay in any::<usize>(),
+        ) {
+            let all = healthy.len();
+            let voters = 1 + stay % (all - 1);
+            // As many more as a majority wants are up.
+            let mut members: Vec<(bool, bool)> = healthy.into_iter().map(|up| (true, up)).collect();
+            members.iter_mut().take(all / 2 + 1).for_each(|m| m.1 = true);
+            let mut roster = roster(&members);
+            let surplus = roster.surplus(voters);
+            prop_assert_eq!(surplus.len(), all - voters);
+            for id in surplus {
+                let down_first = roster.voters().all(|m| m.healthy) || !roster.known(id).expect("known").healthy;
+                prop_assert!(down_first);
+                prop_assert_eq!(roster.judge(&Change::Remove(id)).refused, None);
+                roster = roster.without(id);
+            }
+            prop_assert_eq!(roster.tolerance().voters, voters);
         }
     }
 

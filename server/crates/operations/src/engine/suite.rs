@@ -280,7 +280,7 @@ fn undoable(plan: &Plan, step: usize) -> bool {
 fn plans() -> Vec<Plan> {
     use crate::kinds::{
         add_member, edit_settings, install_cluster, move_leader, promote_member, remove_member, repair_drift,
-        replace_member, rolling_restart, uninstall_cluster,
+        replace_member, rolling_restart, shrink_cluster, uninstall_cluster,
     };
     let plans = vec![
         add_member::tests::sample_plan(),
@@ -292,6 +292,7 @@ fn plans() -> Vec<Plan> {
         repair_drift::tests::sample_plan(),
         replace_member::tests::sample_plan(),
         rolling_restart::tests::sample_plan(),
+        shrink_cluster::tests::sample_plan(),
         uninstall_cluster::tests::sample_plan(),
     ];
     let sampled: BTreeSet<&str> = plans.iter().map(|plan| plan.kind.as_str()).collect();

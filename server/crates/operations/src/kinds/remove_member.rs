@@ -11,6 +11,7 @@ use crate::{
     steps::{Part, service},
 };
 use async_trait::async_trait;
+use futures::future::join_all;
 use quorate_domain::{
     MemberId,
     membership::RemoveMemberParams,
@@ -44,7 +45,7 @@ impl Kind for RemoveMember {
         let scene = Scene::look(planner, &params.cluster).await?;
         super::token(planner, &mut params.token)?;
         let clients = match scene.seat("member", params.member)? {
-            Some(seat) => clients(&scene, seat).await,
+            Some(seat) => clients_of(&scene, &[seat]).await,
             None => Vec::new(),
         };
         self.compose(&scene, &params, &clients)
@@ -56,30 +57,45 @@ impl RemoveMember {
         let Some(seat) = scene.seat("member", params.member)? else {
             return super::done(self, scene, "Remove a member".into(), params);
         };
-        let mut plan = super::done(self, scene, format!("{}: remove {}", scene.record.name, seat.name()), params)?;
-        let change = Change::Remove(params.member);
-        plan.checks.push(scene.ruling(&seat.name(), &change, "Bring the others back first, or add a member before"));
-        plan.checks.extend(host_check(seat));
-        plan.warnings = warnings(scene, seat, clients);
-        let removal = removal(scene, &[seat], &params.token);
-        plan.point_of_no_return = Some(removal.point_of_no_return);
-        plan.hosts = removal.hosts;
-        plan.steps = removal.steps;
-        let (others, checks, hosts) = membership::update_others(
-            scene,
-            &[params.member],
-            &membership::initial_cluster(scene, &[params.member], &[]),
-            &params.token,
-        );
-        plan.checks.extend(checks);
-        plan.hosts.extend(hosts);
-        plan.steps.extend(others);
-        let left = scene.target_without(&[params.member]);
-        let but = |names: Vec<String>| names.into_iter().filter(|name| *name != seat.name()).collect::<Vec<_>>();
-        plan.steps.push(membership::verify_step(&left, &but(scene.down()), &but(scene.learners()), &params.token));
-        plan.confirm = Some(scene.record.name.clone());
-        Ok(plan)
+        let plan = super::done(self, scene, format!("{}: remove {}", scene.record.name, seat.name()), params)?;
+        Ok(leave(plan, scene, &[seat], &params.token, clients))
     }
+}
+
+/// Fills in a plan by which `leaving` leave, one after another in this order; `clients` says who is connected to them.
+pub(super) fn leave(mut plan: Plan, scene: &Scene, leaving: &[&Seat], token: &str, clients: &[String]) -> Plan {
+    let gone: Vec<MemberId> = leaving.iter().map(|seat| seat.listed.id).collect();
+    plan.checks.extend(rulings(scene, leaving));
+    plan.checks.extend(leaving.iter().filter_map(|seat| host_check(seat)));
+    plan.warnings = warnings(scene, leaving, &gone, clients);
+    let removal = removal(scene, leaving, token);
+    plan.point_of_no_return = Some(removal.point_of_no_return);
+    plan.hosts = removal.hosts;
+    plan.steps = removal.steps;
+    let wanted = membership::initial_cluster(scene, &gone, &[]);
+    let (others, checks, hosts) = membership::update_others(scene, &gone, &wanted, token);
+    plan.checks.extend(checks);
+    plan.hosts.extend(hosts);
+    plan.steps.extend(others);
+    let stays = |name: &String| !leaving.iter().any(|seat| seat.name() == *name);
+    let but = |names: Vec<String>| names.into_iter().filter(stays).collect::<Vec<_>>();
+    let left = scene.target_without(&gone);
+    plan.steps.push(membership::verify_step(&left, &but(scene.down()), &but(scene.learners()), token));
+    plan.confirm = Some(scene.record.name.clone());
+    plan
+}
+
+/// What the rules say to each removal, as those before leave the cluster.
+fn rulings(scene: &Scene, leaving: &[&Seat]) -> Vec<Check> {
+    let mut roster = scene.roster.clone();
+    let rule = |seat: &&Seat| {
+        let change = Change::Remove(seat.listed.id);
+        let advice = "Bring the others back first, or add a member before";
+        let check = membership::ruling(&roster, &seat.name(), &change, advice);
+        roster = roster.without(seat.listed.id);
+        check
+    };
+    leaving.iter().map(rule).collect()
 }
 
 /// Steps that take members out and lay their hosts to rest.
@@ -90,20 +106,28 @@ pub(super) struct Removal {
     pub point_of_no_return: u32,
 }
 
-/// Hands the lead over, removes each of `leaving`, notes it, and lays to rest the hosts that are reached.
+/// Removes each of `leaving` (the leader hands over before), notes it, and lays to rest the hosts that are reached.
 pub(super) fn removal(scene: &Scene, leaving: &[&Seat], token: &str) -> Removal {
     let target = scene.target();
     let mut steps = Vec::new();
-    for seat in leaving.iter().filter(|seat| Some(seat.listed.id) == scene.roster.leader) {
-        let title = format!("Another voter takes the lead from {}", seat.name());
-        steps.push(membership::call_step("step_aside", &title, &target, MemberCall::StepAside(seat.member()), None));
-    }
-    let point_of_no_return = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    let mut point_of_no_return = None;
     for seat in leaving {
+        if Some(seat.listed.id) == scene.roster.leader {
+            let title = format!("Another voter takes the lead from {}", seat.name());
+            steps.push(membership::call_step(
+                "step_aside",
+                &title,
+                &target,
+                MemberCall::StepAside(seat.member()),
+                None,
+            ));
+        }
+        point_of_no_return.get_or_insert(steps.len());
         let title = format!("etcd removes {}", seat.name());
         let key = format!("remove_{}", seat.name());
         steps.push(membership::call_step(&key, &title, &target, MemberCall::Remove(seat.member()), None));
     }
+    let point_of_no_return = u32::try_from(point_of_no_return.unwrap_or_default()).unwrap_or(u32::MAX);
     let lanes: Vec<Lane> = leaving.iter().filter_map(|seat| rest_lane(seat, token)).collect();
     let hosts = leaving.iter().filter_map(|seat| Some(seat.host.as_ref()?.id.clone())).collect();
     if !lanes.is_empty() {
@@ -130,17 +154,24 @@ fn host_check(seat: &Seat) -> Option<Check> {
     Some(Check::new("contact", seat.name(), Verdict::Warn, why, advice))
 }
 
-fn warnings(scene: &Scene, seat: &Seat, clients: &[String]) -> Vec<String> {
+fn warnings(scene: &Scene, leaving: &[&Seat], gone: &[MemberId], clients: &[String]) -> Vec<String> {
+    let voters = leaving.iter().filter(|seat| membership::votes(seat)).count();
     let mut warnings = Vec::new();
-    if membership::votes(seat) {
-        warnings.extend(Tolerance::advice(scene.voters().saturating_sub(1)));
+    if voters > 0 {
+        warnings.extend(Tolerance::advice(scene.voters().saturating_sub(voters)));
     }
-    let left = membership::endpoints(scene, &[seat.listed.id], &[]);
-    warnings.push(format!("Clients use from now on: {left}"));
-    if !clients.is_empty() {
-        warnings.push(format!("Connected to {} right now: {}", seat.name(), clients.join(", ")));
-    }
+    warnings.push(format!("Clients use from now on: {}", membership::endpoints(scene, gone, &[])));
+    warnings.extend_from_slice(clients);
     warnings
+}
+
+/// A sentence about who is connected to each of `leaving`, where somebody is.
+pub(super) async fn clients_of(scene: &Scene, leaving: &[&Seat]) -> Vec<String> {
+    let found = join_all(leaving.iter().map(|seat| clients(scene, seat))).await;
+    let said = |(seat, clients): (&&Seat, Vec<String>)| {
+        (!clients.is_empty()).then(|| format!("Connected to {} right now: {}", seat.name(), clients.join(", ")))
+    };
+    leaving.iter().zip(found).filter_map(said).collect()
 }
 
 /// Who is connected to the client port of a member, other than members: `address (connections)`.
@@ -190,7 +221,7 @@ pub(crate) mod tests {
             member: MemberId(id),
             token: "20261125-ab12cd34".into(),
         };
-        RemoveMember.compose(scene, &params, &["10.1.1.9 (2)".into()]).expect("a plan")
+        RemoveMember.compose(scene, &params, &["Connected to it: 10.1.1.9 (2)".into()]).expect("a plan")
     }
 
     /// The leader of three leaves.
