@@ -84,6 +84,42 @@ test("a member is added, gets the lead, is removed, and its host replaces a dead
   await shots(page, "replace-member-plan");
   await runAndReturn(page, "Replace");
   await expect(health(page)).toHaveText("Healthy: 3 of 3 voters, can lose 1");
+
+  // Down to one: an odd number is proposed, one that is no less is refused at the field.
+  await page.getByRole("link", { name: "Shrink…" }).click();
+  const size = page.getByLabel("Voters that stay");
+  await expect(size).toHaveValue("1");
+  expectedTrouble.push(...refusal(422, "/rpc/plan"));
+  await size.fill("3");
+  await page.getByRole("button", { name: "Review the plan" }).click();
+  await expect(page.getByText("demo has 3 voters: give a smaller number, or add members")).toBeVisible({ timeout: 30_000 });
+  await shotsWideAndNarrow(page, "shrink");
+  await size.fill("1");
+  await page.getByRole("button", { name: "Review the plan" }).click();
+  await expect(page.getByRole("heading", { level: 2, name: /^demo: shrink to 1 voters, without / })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText("One member cannot be lost: every restart of it stops the cluster. Use three.")).toBeVisible();
+  await shots(page, "shrink-plan");
+  await runAndReturn(page, "Shrink");
+  await expect(health(page)).toHaveText("Healthy: 1 of 1 voters, can lose 0");
+});
+
+test("who of Patroni uses the cluster is in sight, and what a gap means to it in the plan", async ({ page, console: server, cluster }) => {
+  const first = cluster.hosts[0].number;
+  const put = (key: string, value: string) => onHost(first, `etcdctl put /service/${key} '${value}'`);
+  put("pg-main/config", JSON.stringify({ ttl: 20, loop_wait: 1, retry_timeout: 2, failsafe_mode: false }));
+  put("pg-main/leader", "db1");
+  put("pg-main/initialize", "7301");
+  try {
+    await logIn(page, server.logins.admin);
+    await open(page, `/clusters/${cluster.id}`);
+    const patroni = page.getByRole("region", { name: "Patroni" });
+    await expect(patroni.getByRole("row", { name: /pg-main db1 20 s 2 s off/ })).toBeVisible({ timeout: 30_000 });
+    await shotsWideAndNarrow(page, "patroni");
+    await page.getByRole("link", { name: "Rolling restart" }).click();
+    await expect(page.getByText(/^Patroni's pg-main waits 2 s for etcd, and writes may stop for 2 s: its primary is demoted/)).toBeVisible({ timeout: 60_000 });
+  } finally {
+    onHost(first, "etcdctl del --prefix /service/");
+  }
 });
 
 test("a needed member is not offered to go, and a viewer is offered nothing", async ({ page, console: server, cluster }) => {

@@ -25,7 +25,7 @@ use quorate_core::{
     live::LiveSubscription,
     permit::{Permit, act},
 };
-use quorate_domain::{Action, ClusterId, OperationId, Problem, ProblemKind, Role, Scope, access, live::LiveMessage};
+use quorate_domain::{Action, ClusterId, OperationId, Role, Scope, access, live::LiveMessage};
 use serde::Deserialize;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -52,14 +52,13 @@ pub struct EventsQuery {
 /// `GET /events`: the one stream of a tab.
 pub async fn tab(
     State(state): State<AppState>,
-    Extension(SessionActor(actor)): Extension<SessionActor>,
+    Extension(actor): Extension<SessionActor>,
     Extension(session): Extension<Session>,
     headers: HeaderMap,
     Params(query): Params<EventsQuery>,
 ) -> Result<Response, ApiProblem> {
-    let ended = || Problem::new(ProblemKind::Unauthenticated, "You are not logged in, or the session ended");
-    let actor = actor.ok_or_else(ended)?;
-    let id = row_id(&session.id().ok_or_else(ended)?);
+    let actor = actor.known()?;
+    let id = row_id(&session.id().ok_or_else(session::not_logged_in)?);
     let permit = state.console.permit::<act::ViewClusters>(&actor, Scope::Global).await?;
     let mut live = state.console.live(&permit, state.stop.child_token())?;
     if let Some(operation) = query.operation {

@@ -89,8 +89,7 @@ async fn gate(State(state): State<AppState>, request: Request, next: Next) -> Re
             return next.run(request).await;
         }
         // As the page reads it: the problem itself, not RFC 9457's form of it.
-        let problem = Problem::new(ProblemKind::Unauthenticated, "You are not logged in, or the session ended");
-        return (StatusCode::UNAUTHORIZED, axum::Json(problem)).into_response();
+        return (StatusCode::UNAUTHORIZED, axum::Json(session::not_logged_in())).into_response();
     }
     if path == "/events" || !matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;

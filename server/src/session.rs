@@ -55,6 +55,21 @@ pub struct Login {
 #[derive(Clone, Debug)]
 pub struct SessionActor(pub Option<Actor>);
 
+impl SessionActor {
+    /// Who it is.
+    ///
+    /// # Errors
+    /// Nobody is logged in.
+    pub fn known(self) -> Result<Actor, Problem> {
+        self.0.ok_or_else(not_logged_in)
+    }
+}
+
+/// What is answered to nobody.
+pub fn not_logged_in() -> Problem {
+    Problem::new(ProblemKind::Unauthenticated, "You are not logged in, or the session ended")
+}
+
 /// The cookie layer. `Lax` and not `Strict`, so that a link to an operation in a chat opens that page instead of the
 /// login; what `Lax` leaves open is closed by `http::csrf`, for reading server functions too.
 pub fn layer(console: Console, url: &PublicUrl) -> SessionManagerLayer<Sessions> {

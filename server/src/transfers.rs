@@ -18,7 +18,7 @@ use axum::{
 use http::header;
 use quorate_core::permit::act;
 use quorate_domain::{
-    ClusterId, Problem, ProblemKind, Scope,
+    ClusterId, Scope,
     journal::{JournalLine, MemberJournal},
 };
 use serde::Deserialize;
@@ -40,13 +40,11 @@ struct JournalsQuery {
 /// The last lines of the journals, merged by time.
 async fn journals(
     State(state): State<AppState>,
-    Extension(SessionActor(actor)): Extension<SessionActor>,
+    Extension(actor): Extension<SessionActor>,
     Id(id): Id<ClusterId>,
     Params(query): Params<JournalsQuery>,
 ) -> Result<Response, ApiProblem> {
-    let ended = || Problem::new(ProblemKind::Unauthenticated, "You are not logged in, or the session ended");
-    let actor = actor.ok_or_else(ended)?;
-    let permit = state.console.permit::<act::CheckHosts>(&actor, Scope::Cluster(id)).await?;
+    let permit = state.console.permit::<act::CheckHosts>(&actor.known()?, Scope::Cluster(id)).await?;
     let member = query.member.as_deref().filter(|name| !name.is_empty());
     let journals = state.console.journals(&permit, member, None, LINES).await?;
     let headers = [

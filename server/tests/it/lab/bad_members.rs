@@ -201,13 +201,7 @@ async fn two_dead_of_five_are_removed_together_before_one_is_replaced() {
     let needed = cluster.member_id(&hosts[0]).await;
     let plan = cluster.plan("remove_member", json!({"cluster": cluster.id, "member": needed})).await;
     assert!(plan["checks"].to_string().contains("writes would stop"), "{}", plan["checks"]);
-    let params = json!({
-        "cluster": cluster.id,
-        "member": id,
-        "replacement": {"host": cluster.site.ids[3]},
-        "download_url": cluster.site.lab.mirror(),
-    });
-    cluster.run("replace_member", params).await;
+    cluster.run("replace_member", cluster.replace(&id, 3)).await;
     cluster.healthy(4).await;
     cluster.run("add_member", cluster.add(4)).await;
     cluster.healthy(5).await;

@@ -60,6 +60,16 @@ impl Cluster {
         })
     }
 
+    /// Parameters that replace the member `id` by one on this host.
+    pub(super) fn replace(&self, id: &str, host: usize) -> Value {
+        json!({
+            "cluster": self.id,
+            "member": id,
+            "replacement": {"host": self.site.ids[host]},
+            "download_url": self.site.lab.mirror(),
+        })
+    }
+
     pub(super) async fn run(&self, kind: &str, params: Value) -> Value {
         let operation = self.site.app.start_operation(kind, params).await;
         self.site.app.done(&operation, PATIENCE).await

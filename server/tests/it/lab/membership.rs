@@ -152,13 +152,7 @@ async fn a_member_that_lost_its_data_is_replaced_on_its_own_host() {
         cluster.member(broken).await.is_some_and(|m| m["reachability"]["state"] == "unreachable")
     })
     .await;
-    let params = json!({
-        "cluster": cluster.id,
-        "member": id,
-        "replacement": {"host": cluster.site.ids[2]},
-        "download_url": cluster.site.lab.mirror(),
-    });
-    cluster.run("replace_member", params).await;
+    cluster.run("replace_member", cluster.replace(&id, 2)).await;
     cluster.healthy(3).await;
     cluster.site.assert_installed().await;
     assert_ne!(cluster.member_id(broken).await, id);
