@@ -31,7 +31,7 @@ pub(crate) fn merge(events: &mut Vec<ClusterEvent>, new: ClusterEvent, cap: usiz
 pub(crate) fn Timeline(#[prop(into)] events: Signal<Vec<ClusterEvent>>) -> AnyView {
     let none = move || events.with(Vec::is_empty).then_some("Nothing happened since the console looks.");
     view! {
-        <ol class="timeline" aria-label="Events, newest first">
+        <ol class="timeline" tabindex="0" aria-label="Events, newest first">
             {keyed(move || events.get(), |event| event.seq.to_string(), line)}
         </ol>
         <p class="muted">{move || none()}</p>

@@ -1,11 +1,8 @@
 //! The console dies in the middle, for real, and the install goes on as if nothing had been.
 
-use super::{
-    PATIENCE, Site,
-    mirror::{Fault, Mirror},
-};
+use super::{PATIENCE, Site, soak::ABORT};
 use quorate_testkit::{
-    lab::{Lab, LabHost},
+    lab::{Lab, LabHost, logins},
     until::until,
 };
 use serde_json::json;
@@ -38,20 +35,19 @@ async fn sigkill_in_every_step_of_one_install_costs_nothing_but_time() {
 
 /// A host is lost while an install runs: the operation rests with its choices; once the host is back, retry finishes.
 async fn lost_in_the_middle(cut: impl AsyncFn(&Lab, &LabHost), mend: impl AsyncFn(&Lab, &LabHost)) {
-    let site = Site::new(3).await;
-    // The middle lasts until the mirror speaks.
-    let mirror = Mirror::of(&site.lab, Fault::Silent).await;
-    let mut params = site.install_params("demo");
-    params["download_url"] = mirror.url().into();
-    let operation = site.app.start_operation("install_cluster", params).await;
-    let victim = &site.lab.hosts()[1];
-    cut(&site.lab, victim).await;
-    mirror.set(Fault::None);
+    // The console ends right before the second step, and comes back to hosts of which one is gone.
+    let mut site = Site::as_login(3, logins::SUDO, &[(ABORT, "3")]).await;
+    let operation = site.app.start_operation("install_cluster", site.install_params("demo")).await;
+    site.app.ended(PATIENCE).await;
+    let victim = site.lab.hosts()[1].clone();
+    cut(&site.lab, &victim).await;
+    site.app.set_environment(ABORT, None);
+    site.app.launch().await;
     let stuck = site.app.rest(&operation, PATIENCE).await;
     assert_eq!(stuck["summary"]["state"], "stuck");
     assert!(stuck["summary"]["reason"].as_str().is_some_and(|r| r.contains(&victim.name)), "{}", stuck["summary"]);
     assert_eq!(stuck["choices"], json!(["retry", "undo", "hand_over"]));
-    mend(&site.lab, victim).await;
+    mend(&site.lab, &victim).await;
     site.app.post(&format!("/operations/{operation}/retry"), json!({})).await;
     site.app.done(&operation, PATIENCE).await;
     site.assert_installed().await;
