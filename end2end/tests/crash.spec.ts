@@ -43,7 +43,7 @@ test("an install goes on when the browser is closed, and a new one shows all of 
   const states = page.locator(".step-state");
   await expect(states).toHaveText(new Array(await states.count()).fill("done"));
   // What was printed while nobody watched is there, too.
-  const start = page.locator(".step", { hasText: "Enable and start etcd" }).locator("details.output");
+  const start = page.locator(".step", { hasText: "Enable and start etcd on the others" }).locator("details.output");
   await start.locator("summary").click();
   for (const host of wipedHosts) await expect(start).toContainText(host.name);
   await expect(start).toContainText("systemctl start --no-block etcd.service");
