@@ -2,10 +2,7 @@
 //! something that the browser would show as a page of this site.
 
 use crate::{
-    api::{
-        caller::{Id, Params},
-        problem::ApiProblem,
-    },
+    api::{caller::Id, problem::ApiProblem},
     session::SessionActor,
     state::AppState,
 };
@@ -21,7 +18,6 @@ use quorate_domain::{
     ClusterId, Scope,
     journal::{JournalLine, MemberJournal},
 };
-use serde::Deserialize;
 
 /// The most lines of each member in one file.
 const LINES: u32 = 5000;
@@ -31,22 +27,14 @@ pub fn router(state: &AppState) -> Router {
     Router::new().route("/transfers/clusters/{id}/journals", routing::get(journals)).with_state(state.clone())
 }
 
-/// Which members.
-#[derive(Debug, Deserialize)]
-struct JournalsQuery {
-    member: Option<String>,
-}
-
 /// The last lines of the journals, merged by time.
 async fn journals(
     State(state): State<AppState>,
     Extension(actor): Extension<SessionActor>,
     Id(id): Id<ClusterId>,
-    Params(query): Params<JournalsQuery>,
 ) -> Result<Response, ApiProblem> {
     let permit = state.console.permit::<act::CheckHosts>(&actor.known()?, Scope::Cluster(id)).await?;
-    let member = query.member.as_deref().filter(|name| !name.is_empty());
-    let journals = state.console.journals(&permit, member, None, LINES).await?;
+    let journals = state.console.journals(&permit, None, None, LINES).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"etcd-journal.log\""),

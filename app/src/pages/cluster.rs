@@ -71,6 +71,21 @@ pub(crate) fn Operations() -> AnyView {
     })
 }
 
+/// A page that shows `content` of a cluster below its head.
+fn below_head(content: fn(ClusterSignal) -> AnyView) -> AnyView {
+    let data = Data::keyed(path_id(), |id| async move {
+        rpc::clusters::cluster(id.parse().map_err(|_| no_such("cluster"))?).await
+    });
+    load(data, move |page| {
+        let Some(view) = seeded(page.view) else { return gone() };
+        view! {
+            {head(view.clone())}
+            {content(view)}
+        }
+        .boxed()
+    })
+}
+
 fn seeded(view: ClusterView) -> Option<ClusterSignal> {
     let live = Live::get();
     let id = view.id.clone();

@@ -1,45 +1,34 @@
 //! The configuration of a cluster as it lies on its hosts: what each member has, and where it drifted. Invariant: read by the
 //! browser's request and never while the page is rendered, because it goes to every host.
 
-use super::{gone, head, seeded};
+use super::below_head;
 use crate::{
     components::{
         badge::{Tone, badge},
         button::{Button, Look, link_button},
         diff::{diff_view, summary},
-        load::load,
         problem::ProblemBox,
         task::Task,
     },
-    data::{Boxed, Data},
-    pages::{no_such, path_id},
+    data::Boxed,
+    live::ClusterSignal,
     routes, rpc,
     session::Session,
 };
 use leptos::prelude::*;
 use quorate_domain::{
-    Action, ClusterId,
+    Action,
     config::{Drift, MemberConfig, SeenFile},
 };
 
 /// The page.
 #[component]
 pub(crate) fn Config() -> AnyView {
-    let id = path_id();
-    let data =
-        Data::keyed(id, |id| async move { rpc::clusters::cluster(id.parse().map_err(|_| no_such("cluster"))?).await });
-    load(data, |page| {
-        let id = page.view.id.clone();
-        let Some(view) = seeded(page.view) else { return gone() };
-        view! {
-            {head(view)}
-            {configurations(id)}
-        }
-        .boxed()
-    })
+    below_head(configurations)
 }
 
-fn configurations(id: ClusterId) -> AnyView {
+fn configurations(view: ClusterSignal) -> AnyView {
+    let id = view.with_untracked(|v| v.id.clone());
     let found = RwSignal::new(None::<Vec<MemberConfig>>);
     let task = Task::new();
     let cluster = id.clone();

@@ -1,7 +1,7 @@
 //! What the members of a cluster log, as it is written. Invariant: lines come over the tab's one stream and are kept by their
 //! time, newest first; a line is text from a host, shown as text; nothing is read while the page is rendered.
 
-use super::{gone, head, seeded};
+use super::below_head;
 use crate::{
     components::{
         badge::{Tone, badge},
@@ -9,14 +9,12 @@ use crate::{
         field::{Field, Select},
         icon::Icon,
         keyed::keyed,
-        load::load,
         time,
     },
-    data::{Boxed, Data, memo},
+    data::{Boxed, memo},
     format,
     live::{ClusterSignal, Link, Live, Watched},
-    pages::{no_such, path_id},
-    routes, rpc,
+    routes,
 };
 use leptos::prelude::*;
 use quorate_domain::{
@@ -96,17 +94,7 @@ impl Wanted {
 /// The page.
 #[component]
 pub(crate) fn Logs() -> AnyView {
-    let id = path_id();
-    let data =
-        Data::keyed(id, |id| async move { rpc::clusters::cluster(id.parse().map_err(|_| no_such("cluster"))?).await });
-    load(data, |page| {
-        let Some(view) = seeded(page.view) else { return gone() };
-        view! {
-            {head(view.clone())}
-            {logs(view)}
-        }
-        .boxed()
-    })
+    below_head(logs)
 }
 
 fn logs(view: ClusterSignal) -> AnyView {

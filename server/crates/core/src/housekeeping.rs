@@ -4,7 +4,8 @@
 use crate::{console::Console, error::chain};
 use futures::future::join_all;
 use quorate_domain::{ClusterId, HostId, cluster::UnitState};
-use quorate_remote::{Command, RemoteError};
+use quorate_operations::steps::service::UNIT;
+use quorate_remote::Command;
 use std::time::Duration;
 
 /// How often the units of all members are asked for.
@@ -64,17 +65,8 @@ impl Console {
 
     /// The state of etcd's unit on a host; none when the host does not answer (its member's row says so already).
     async fn unit_state(&self, host: &HostId) -> Option<UnitState> {
-        let target = self.target(host).await.ok()?;
-        let connection = match self.runtime().ok()?.pool.host(&target).await {
-            Ok(connection) => connection,
-            Err(error) => {
-                if matches!(error, RemoteError::HostKeyChanged { .. }) {
-                    self.look_again(host);
-                }
-                return None;
-            }
-        };
-        let show = Command::new(["systemctl", "show", "etcd.service", "--property=ActiveState,UnitFileState"]);
+        let connection = self.connected(host).await.ok()?;
+        let show = Command::new(["systemctl", "show", UNIT, "--property=ActiveState,UnitFileState"]);
         let output = connection.run(show.deadline(UNIT_DEADLINE)).await.ok()?;
         Some(parse(&output.text(), self.0.clock.now()))
     }

@@ -14,7 +14,7 @@ use quorate_domain::{
     wide::Wide,
 };
 use quorate_operations::{EngineEvents, Inventory, effect::NewCluster};
-use quorate_remote::{Host, Target};
+use quorate_remote::{Host, RemoteError, Target};
 use quorate_store::StoreError;
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::mpsc;
@@ -67,10 +67,15 @@ impl Console {
 }
 
 impl Console {
-    /// The connection to a host, if it may be reached.
+    /// The connection to a host, if it may be reached; a host key that has changed is noted.
     pub(crate) async fn connected(&self, id: &HostId) -> Result<Arc<Host>, String> {
         let target = self.target(id).await?;
-        self.runtime().map_err(words)?.pool.host(&target).await.map_err(words)
+        self.runtime().map_err(words)?.pool.host(&target).await.map_err(|error| {
+            if matches!(error, RemoteError::HostKeyChanged { .. }) {
+                self.look_again(id);
+            }
+            words(error)
+        })
     }
 }
 

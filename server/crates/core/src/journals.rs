@@ -16,12 +16,11 @@ use quorate_domain::{
     live::LiveMessage,
 };
 use quorate_etcd::LogLine;
+use quorate_operations::steps::service::UNIT;
 use quorate_remote::{JournalEntry, JournalFrom};
 use std::time::Duration;
 use tokio::{sync::mpsc, time::sleep};
 
-/// The unit that etcd runs as.
-const UNIT: &str = "etcd.service";
 /// What a follower shows of the time before it came.
 const BEFORE: u32 = 200;
 /// The most lines of one member that one request gets.
@@ -96,10 +95,6 @@ impl Console {
             let failed = journal.problem.is_some();
             let changed = told.as_ref() != Some(&journal.problem);
             told = Some(journal.problem.clone());
-            // A cursor that the journal has dropped meanwhile never comes back.
-            if failed && changed && matches!(from, JournalFrom::After(_)) && journal.cursor.is_none() {
-                from = JournalFrom::Last(BEFORE);
-            }
             if (changed || !journal.lines.is_empty())
                 && news.send(LiveMessage::Journal { cluster: cluster.clone(), journal }).await.is_err()
             {

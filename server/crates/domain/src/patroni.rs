@@ -23,6 +23,20 @@ pub struct PatroniScope {
     pub initialized: bool,
 }
 
+/// For how long writes of a cluster may stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// Seconds, as a client has to reckon with.
+    Seconds(u32),
+    /// They do not come back.
+    ForGood,
+}
+
+impl Gap {
+    /// Another member takes the lead: an election timeout at most, and what a slow disk adds.
+    pub const HANDOVER: Self = Self::Seconds(2);
+}
+
 impl PatroniScope {
     /// What it makes of a gap in writes of so many seconds; none if it does not notice.
     pub fn suffers(&self, gap: u32) -> Option<String> {
@@ -42,12 +56,12 @@ impl PatroniScope {
     }
 }
 
-/// What one has to know before writes of a cluster stop for about `gap` seconds; none means that they do not come back.
-pub fn warnings(scopes: &[PatroniScope], gap: Option<u32>) -> Vec<String> {
+/// What one has to know before writes of a cluster stop for `gap`.
+pub fn warnings(scopes: &[PatroniScope], gap: Gap) -> Vec<String> {
     match gap {
-        Some(gap) => scopes.iter().filter_map(|scope| scope.suffers(gap)).collect(),
-        None if scopes.is_empty() => Vec::new(),
-        None => {
+        Gap::Seconds(gap) => scopes.iter().filter_map(|scope| scope.suffers(gap)).collect(),
+        Gap::ForGood if scopes.is_empty() => Vec::new(),
+        Gap::ForGood => {
             let names: Vec<&str> = scopes.iter().map(|s| s.scope.as_str()).collect();
             vec![format!("Patroni keeps {} here: without this cluster PostgreSQL has no primary.", names.join(", "))]
         }
@@ -73,8 +87,8 @@ mod tests {
 
     #[test]
     fn what_ends_for_good_is_said_once_for_all() {
-        assert_eq!(warnings(&[scope(10, false), scope(3, false)], Some(5)).len(), 1);
-        assert_eq!(warnings(&[scope(10, false), scope(3, false)], None).len(), 1);
-        assert!(warnings(&[], None).is_empty());
+        assert_eq!(warnings(&[scope(10, false), scope(3, false)], Gap::Seconds(5)).len(), 1);
+        assert_eq!(warnings(&[scope(10, false), scope(3, false)], Gap::ForGood).len(), 1);
+        assert!(warnings(&[], Gap::ForGood).is_empty());
     }
 }

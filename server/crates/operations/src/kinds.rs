@@ -15,7 +15,7 @@ pub mod uninstall_cluster;
 
 use crate::{context::Planner, error::PlanError, membership::Scene, plan::Plan};
 use async_trait::async_trait;
-use quorate_domain::{names::check_name, plan::OperationClass};
+use quorate_domain::{names::check_name, patroni::Gap, plan::OperationClass};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -43,23 +43,9 @@ pub trait Kind: Send + Sync {
     }
 }
 
-/// How long writes may stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gap {
-    /// Seconds, as a client has to reckon with.
-    Seconds(u32),
-    /// They do not come back.
-    ForGood,
-}
-
-impl Gap {
-    /// Another member takes the lead: an election timeout at most, and what a slow disk adds.
-    pub const HANDOVER: Self = Self::Seconds(2);
-
-    /// Members without a spare restart, which a person declared by typing the cluster's name; otherwise one hands over.
-    pub fn of_restarts(plan: &Plan) -> Self {
-        if plan.confirm.is_some() { Self::Seconds(10) } else { Self::HANDOVER }
-    }
+/// For members without a spare, whose restart a person declared by typing the cluster's name; otherwise one hands over.
+fn gap_of_restarts(plan: &Plan) -> Gap {
+    if plan.confirm.is_some() { Gap::Seconds(10) } else { Gap::HANDOVER }
 }
 
 /// Every kind of this console.

@@ -1,14 +1,7 @@
 //! Who of Patroni uses a cluster, asked right now. Invariant: asked for information only; a cluster that does not answer, or
 //! wants a login, has no scopes that are known, and a plan is made all the same.
 
-use crate::{
-    context::Planner,
-    effect::MemberTarget,
-    error::PlanError,
-    kinds::{Gap, Kind},
-    membership,
-    plan::Plan,
-};
+use crate::{context::Planner, effect::MemberTarget, error::PlanError, kinds::Kind, membership, plan::Plan};
 use futures::future::select_ok;
 use quorate_domain::{
     ClusterId,
@@ -49,13 +42,7 @@ impl Planner {
     pub(crate) async fn warn_of_patroni(&self, kind: &dyn Kind, plan: &mut Plan) {
         let Some(cluster) = &plan.cluster else { return };
         match self.patroni(cluster).await {
-            Ok(scopes) => {
-                let gap = match kind.gap(plan) {
-                    Gap::Seconds(gap) => Some(gap),
-                    Gap::ForGood => None,
-                };
-                plan.warnings.extend(patroni::warnings(&scopes, gap));
-            }
+            Ok(scopes) => plan.warnings.extend(patroni::warnings(&scopes, kind.gap(plan))),
             Err(error) => tracing::debug!(%cluster, %error, "it is not known whether Patroni uses the cluster"),
         }
     }

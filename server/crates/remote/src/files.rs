@@ -146,8 +146,7 @@ impl Host {
         let (staged, sftp, mut file) = self.open_staging().await?;
         let written = async {
             file.write_all(content).await?;
-            file.close().await?;
-            Ok(content.len() as u64)
+            file.close().await
         };
         let written = written.await;
         drop(permit);
@@ -173,16 +172,17 @@ impl Host {
         }
     }
 
-    async fn close_staging(
+    /// The staging directory with what came of writing into it.
+    async fn close_staging<T>(
         &self,
         staged: Staged,
         sftp: Sftp,
-        written: Result<u64, SftpError>,
-    ) -> Result<(Staged, u64), RemoteError> {
+        written: Result<T, SftpError>,
+    ) -> Result<(Staged, T), RemoteError> {
         // The server's last answer is in; its end need not be waited for.
         tokio::spawn(sftp.close());
         let error = match written {
-            Ok(bytes) => return Ok((staged, bytes)),
+            Ok(written) => return Ok((staged, written)),
             Err(error) => error,
         };
         let failure = self.staging_failure(&staged, &error).await;

@@ -38,7 +38,8 @@ impl Host {
     /// JSON.
     ///
     /// # Errors
-    /// As `run_ok`; `CommandFailed` also for a cursor that the journal does not know any more.
+    /// As `run_ok`; `CommandFailed` also for a text that is no cursor. After an entry that the journal does not hold any
+    /// more, it goes on with the next one that it has.
     pub async fn journal(&self, unit: &'static str, from: &JournalFrom) -> Result<Vec<JournalEntry>, RemoteError> {
         let fixed =
             ["journalctl", "--unit", unit, "--output", "json", "--no-pager", "--quiet", "--output-fields", FIELDS];

@@ -2,25 +2,21 @@
 //! says what is wrong, and goes on once that is mended.
 
 use super::{PATIENCE, cluster::Cluster, soak::ABORT};
-use quorate_testkit::{app::text, until::until};
+use quorate_testkit::app::text;
 use serde_json::{Value, json};
 
 impl Cluster {
     /// Runs an operation up to right before the effects of the step `key`, where the console ends; `meanwhile` happens, and
     /// the console comes back. Returns the operation.
     async fn until_step(&mut self, kind: &str, params: Value, key: &str, meanwhile: impl AsyncFn(&Self)) -> String {
-        let plan = self.plan(kind, params).await;
+        let plan = self.plan(kind, params.clone()).await;
         let steps = plan["steps"].as_array().expect("steps");
         let step = steps.iter().position(|step| step["key"] == key).unwrap_or_else(|| panic!("no {key} in {steps:?}"));
         // Each step before leaves two entries, and this one its first.
         self.site.app.set_environment(ABORT, Some(&(2 * step + 1).to_string()));
         self.site.app.kill().await;
         self.site.app.launch().await;
-        let mut start = json!({"kind": kind, "params": plan["params"], "digest": plan["digest"]});
-        if !plan["confirm"].is_null() {
-            start["confirm"] = plan["confirm"].clone();
-        }
-        let operation = text(&self.site.app.post("/operations", start).await["operation"]);
+        let operation = self.site.app.start_operation(kind, params).await;
         self.site.app.ended(PATIENCE).await;
         meanwhile(self).await;
         self.site.app.set_environment(ABORT, None);
@@ -40,23 +36,6 @@ impl Cluster {
     async fn retry(&self, operation: &str) {
         self.site.app.post(&format!("/operations/{operation}/retry"), json!({})).await;
         self.site.app.done(operation, PATIENCE).await;
-    }
-
-    /// How many of how many voters are healthy on the screen, at last.
-    async fn voters(&self, healthy: usize, all: usize) {
-        until(PATIENCE, "the screen shows the voters", async || {
-            let votes = self.view().await["tolerance"].clone();
-            votes["voters"] == all && votes["healthy"] == healthy
-        })
-        .await;
-    }
-
-    /// Index of the host whose member leads.
-    async fn leading(&self) -> usize {
-        let view = self.view().await;
-        let members = view["members"].as_array().expect("members");
-        let leader = members.iter().find(|m| m["id"] == view["leader"]).expect("a leader");
-        self.site.lab.hosts().iter().position(|host| leader["name"] == host.name).expect("its host")
     }
 }
 

@@ -35,12 +35,25 @@ impl Cluster {
 
     /// Waits until the screen shows `voters`, all healthy.
     pub(super) async fn healthy(&self, voters: usize) {
-        until(PATIENCE, "the screen shows a healthy cluster", async || {
+        self.voters(voters, voters).await;
+    }
+
+    /// Waits until the screen shows that of `all` voters so many are healthy, and one leads.
+    pub(super) async fn voters(&self, healthy: usize, all: usize) {
+        until(PATIENCE, "the screen shows the voters", async || {
             let view = self.view().await;
             let votes = &view["tolerance"];
-            votes["voters"] == voters && votes["healthy"] == voters && !view["leader"].is_null()
+            votes["voters"] == all && votes["healthy"] == healthy && !view["leader"].is_null()
         })
         .await;
+    }
+
+    /// Index of the host whose member leads.
+    pub(super) async fn leading(&self) -> usize {
+        let view = self.view().await;
+        let members = view["members"].as_array().expect("members");
+        let leader = members.iter().find(|m| m["id"] == view["leader"]).expect("a leader");
+        self.site.lab.hosts().iter().position(|host| leader["name"] == host.name).expect("its host")
     }
 
     pub(super) async fn member(&self, host: &LabHost) -> Option<Value> {

@@ -1,6 +1,6 @@
 //! Adds members to a cluster, one after another: each joins as a learner and gets its vote once it has the log.
 
-use super::{Gap, Kind, params_of};
+use super::{Kind, gap_of_restarts, params_of};
 use crate::{
     context::Planner,
     error::PlanError,
@@ -14,6 +14,7 @@ use crate::{
 use async_trait::async_trait;
 use quorate_domain::{
     membership::{AddMemberParams, check_new_members},
+    patroni::Gap,
     plan::OperationClass,
     quorum::{Change, Tolerance},
 };
@@ -37,7 +38,7 @@ impl Kind for AddMember {
     }
 
     fn gap(&self, plan: &Plan) -> Gap {
-        Gap::of_restarts(plan)
+        gap_of_restarts(plan)
     }
 
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {

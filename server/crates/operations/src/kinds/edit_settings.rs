@@ -1,7 +1,7 @@
 //! Changes settings that all members share, once: written into every etcd.conf, then members restart one at a time, because etcd
 //! reads them at its start only.
 
-use super::{Gap, Kind, params_of};
+use super::{Kind, gap_of_restarts, params_of};
 use crate::{
     context::Planner,
     effect::Effect,
@@ -13,6 +13,7 @@ use crate::{
 use async_trait::async_trait;
 use quorate_domain::{
     membership::SettingsParams,
+    patroni::Gap,
     plan::{Check, OperationClass, Verdict},
 };
 use serde_json::Value;
@@ -35,7 +36,7 @@ impl Kind for EditSettings {
     }
 
     fn gap(&self, plan: &Plan) -> Gap {
-        Gap::of_restarts(plan)
+        gap_of_restarts(plan)
     }
 
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {

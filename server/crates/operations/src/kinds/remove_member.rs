@@ -17,7 +17,7 @@ use quorate_domain::{
     membership::RemoveMemberParams,
     names::split_url,
     plan::{Check, OperationClass, Verdict},
-    quorum::{Change, Tolerance},
+    quorum::{Change, Roster, Tolerance},
 };
 use quorate_remote::Command;
 use serde_json::Value;
@@ -65,7 +65,7 @@ impl RemoveMember {
 /// Fills in a plan by which `leaving` leave, one after another in this order; `clients` says who is connected to them.
 pub(super) fn leave(mut plan: Plan, scene: &Scene, leaving: &[&Seat], token: &str, clients: &[String]) -> Plan {
     let gone: Vec<MemberId> = leaving.iter().map(|seat| seat.listed.id).collect();
-    plan.checks.extend(rulings(scene, leaving));
+    plan.checks.extend(rulings(scene, leaving, "Bring the others back first, or add a member before").0);
     plan.checks.extend(leaving.iter().filter_map(|seat| host_check(seat)));
     plan.warnings = warnings(scene, leaving, &gone, clients);
     let removal = removal(scene, leaving, token);
@@ -85,17 +85,16 @@ pub(super) fn leave(mut plan: Plan, scene: &Scene, leaving: &[&Seat], token: &st
     plan
 }
 
-/// What the rules say to each removal, as those before leave the cluster.
-fn rulings(scene: &Scene, leaving: &[&Seat]) -> Vec<Check> {
+/// What the rules say to each removal, as those before leave the cluster, and who is left after all of them.
+pub(super) fn rulings(scene: &Scene, leaving: &[&Seat], advice: &str) -> (Vec<Check>, Roster) {
     let mut roster = scene.roster.clone();
     let rule = |seat: &&Seat| {
-        let change = Change::Remove(seat.listed.id);
-        let advice = "Bring the others back first, or add a member before";
-        let check = membership::ruling(&roster, &seat.name(), &change, advice);
+        let check = membership::ruling(&roster, &seat.name(), &Change::Remove(seat.listed.id), advice);
         roster = roster.without(seat.listed.id);
         check
     };
-    leaving.iter().map(rule).collect()
+    let checks = leaving.iter().map(rule).collect();
+    (checks, roster)
 }
 
 /// Steps that take members out and lay their hosts to rest.

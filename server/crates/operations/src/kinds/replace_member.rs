@@ -149,14 +149,9 @@ fn death(seat: &Seat) -> Check {
 
 /// The rules asked for each removal after the one before it, and for the learner at the end.
 fn rulings(scene: &Scene, leaving: &[&Seat]) -> Vec<Check> {
-    let mut roster = scene.roster.clone();
-    let mut checks = Vec::new();
     let advice = "Bring members back first";
-    for seat in leaving {
-        checks.push(membership::ruling(&roster, &seat.name(), &Change::Remove(seat.listed.id), advice));
-        roster.members.retain(|m| m.id != seat.listed.id);
-    }
-    checks.push(membership::ruling(&roster, "", &Change::AddLearner, advice));
+    let (mut checks, left) = remove_member::rulings(scene, leaving, advice);
+    checks.push(membership::ruling(&left, "", &Change::AddLearner, advice));
     checks
 }
 

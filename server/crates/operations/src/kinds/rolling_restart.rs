@@ -1,7 +1,7 @@
 //! Restarts members one at a time, the leader last and after it has handed over, each once the others keep quorum without
 //! it. With one or two voters that stops writes, so it is said and the name is typed.
 
-use super::{Gap, Kind, params_of};
+use super::{Kind, gap_of_restarts, params_of};
 use crate::{
     context::Planner,
     error::PlanError,
@@ -11,6 +11,7 @@ use crate::{
 use async_trait::async_trait;
 use quorate_domain::{
     membership::RestartParams,
+    patroni::Gap,
     plan::{Check, OperationClass, Verdict},
 };
 use serde_json::Value;
@@ -33,7 +34,7 @@ impl Kind for RollingRestart {
     }
 
     fn gap(&self, plan: &Plan) -> Gap {
-        Gap::of_restarts(plan)
+        gap_of_restarts(plan)
     }
 
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {

@@ -2,7 +2,7 @@
 //! outage: the name is typed, nothing is deleted, and undo brings all of it back. It asks the cluster nothing, because one
 //! without quorum must be removable too.
 
-use super::{Gap, Kind, params_of};
+use super::{Kind, params_of};
 use crate::{
     context::Planner,
     effect::{Effect, MemberTarget, NewCluster, Place},
@@ -18,6 +18,7 @@ use quorate_domain::{
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::HostSummary,
     membership::UninstallParams,
+    patroni::Gap,
     plan::{Check, OperationClass, Verdict},
 };
 use serde_json::Value;
