@@ -5,10 +5,13 @@ use crate::{
     endpoint::MemberEndpoint,
     error::EtcdError,
     http::{self, HealthAnswer},
+    line::Line,
     members::{Consistency, MemberList},
     status::StatusReply,
     wire,
 };
+use ::http::HeaderValue;
+use secrecy::ExposeSecret;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -25,12 +28,14 @@ pub struct MemberClient {
 struct Shared {
     endpoint: MemberEndpoint,
     transport: Endpoint,
-    line: Mutex<Line>,
+    state: Mutex<State>,
 }
 
-struct Line {
+struct State {
     generation: u64,
     channel: Channel,
+    /// Of the last login; members forget a token that nobody shows them for five minutes (`--auth-token-ttl`).
+    token: Option<HeaderValue>,
 }
 
 impl MemberClient {
@@ -40,8 +45,8 @@ impl MemberClient {
     /// [`EtcdError::BadUrl`] only.
     pub fn connect(endpoint: &MemberEndpoint) -> Result<Self, EtcdError> {
         let transport = endpoint.transport()?;
-        let line = Mutex::new(Line { generation: 0, channel: endpoint.channel(&transport) });
-        Ok(Self { shared: Arc::new(Shared { endpoint: endpoint.clone(), transport, line }) })
+        let state = Mutex::new(State { generation: 0, channel: endpoint.channel(&transport), token: None });
+        Ok(Self { shared: Arc::new(Shared { endpoint: endpoint.clone(), transport, state }) })
     }
 
     /// Where this client goes.
@@ -68,7 +73,7 @@ impl MemberClient {
     /// [`EtcdError`]; without quorum a linearizable list ends in `Deadline`, `NoLeader` or `NoMajority`.
     pub async fn members(&self, consistency: Consistency, deadline: Duration) -> Result<MemberList, EtcdError> {
         let linearizable = consistency == Consistency::Linearizable;
-        self.on_line(deadline, async |channel| MemberList::read(wire::member_list(channel, linearizable).await?)).await
+        self.on_line(deadline, async |line| MemberList::read(wire::member_list(line, linearizable).await?)).await
     }
 
     /// Writes `value` at `key`, as the proof that the cluster takes writes through this member.
@@ -103,21 +108,17 @@ impl MemberClient {
         self.call(deadline, async |etcd| Ok(etcd.kv_client().delete(key, None).await?.deleted() > 0)).await
     }
 
-    /// Any other call of etcd-client on this member's connection, under the same rules.
+    /// Any other call of etcd-client on this member's connection, under the same rules. `ask` is asked a second time after
+    /// a login, when etcd did nothing for lack of one.
     ///
     /// # Errors
     /// What `ask` answers, or [`EtcdError::Deadline`].
     pub async fn call<T>(
         &self,
         deadline: Duration,
-        ask: impl AsyncFnOnce(etcd_client::Client) -> Result<T, EtcdError>,
+        ask: impl AsyncFnOnce(etcd_client::Client) -> Result<T, EtcdError> + Clone,
     ) -> Result<T, EtcdError> {
-        self.on_line(deadline, async |channel| {
-            // Without a user this only wraps the channel; it does not dial.
-            let etcd = etcd_client::Client::from_channel(etcd_client::Channel::Tonic(channel), None).await?;
-            ask(etcd).await
-        })
-        .await
+        self.on_line(deadline, async move |line| ask(client(line).await?).await).await
     }
 
     /// What `/health?serializable=true` says: the member's own health without asking the others, and without a login.
@@ -140,33 +141,62 @@ impl MemberClient {
     async fn on_line<T>(
         &self,
         deadline: Duration,
-        ask: impl AsyncFnOnce(Channel) -> Result<T, EtcdError>,
+        ask: impl AsyncFnOnce(Line) -> Result<T, EtcdError> + Clone,
     ) -> Result<T, EtcdError> {
-        let (generation, channel) = {
-            let line = self.line();
-            (line.generation, line.channel.clone())
+        let (generation, line) = {
+            let state = self.state();
+            (state.generation, Line { channel: state.channel.clone(), token: state.token.clone() })
         };
-        let answer = bounded(deadline, ask(channel)).await;
+        // The login is asked for only when it is missed: without quorum etcd logs nobody in, and still tells its status.
+        let answer = bounded(deadline, async {
+            match ask.clone()(line.clone()).await {
+                Err(error @ EtcdError::Unreachable { .. }) => {
+                    Err(self.shared.endpoint.refusal().await.unwrap_or(error))
+                }
+                Err(error) if error.wants_login(line.token.is_some()) => match self.log_in(&line.channel).await? {
+                    None => Err(error),
+                    Some(token) => ask(Line { token: Some(token), ..line }).await,
+                },
+                answer => answer,
+            }
+        })
+        .await;
         if matches!(answer, Err(EtcdError::Deadline { .. })) {
             self.redial(generation);
         }
         answer
     }
 
+    /// A token from etcd; none when this client has no login.
+    async fn log_in(&self, channel: &Channel) -> Result<Option<HeaderValue>, EtcdError> {
+        let Some(login) = &self.shared.endpoint.access.login else { return Ok(None) };
+        let etcd = client(Line { channel: channel.clone(), token: None }).await?;
+        let (user, password) = (login.user.clone(), login.password.expose_secret().to_owned());
+        let reply = etcd.auth_client().authenticate(user, password).await?;
+        let mut token = HeaderValue::from_str(reply.token())
+            .map_err(|_| EtcdError::Malformed("a token that fits in no header".into()))?;
+        token.set_sensitive(true);
+        self.state().token = Some(token.clone());
+        Ok(Some(token))
+    }
+
     /// Leaves the line of `generation` behind; a later one (another call was quicker) stays.
     fn redial(&self, generation: u64) {
-        let mut line = self.line();
-        if line.generation == generation {
-            *line = Line {
-                generation: generation.wrapping_add(1),
-                channel: self.shared.endpoint.channel(&self.shared.transport),
-            };
+        let mut state = self.state();
+        if state.generation == generation {
+            state.generation = generation.wrapping_add(1);
+            state.channel = self.shared.endpoint.channel(&self.shared.transport);
         }
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.shared.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// etcd-client on a line. Without a user of its own this only wraps the channel; it does not dial.
+async fn client(line: Line) -> Result<etcd_client::Client, EtcdError> {
+    Ok(etcd_client::Client::from_channel(line.any(), None).await?)
 }
 
 async fn bounded<T>(deadline: Duration, ask: impl Future<Output = Result<T, EtcdError>>) -> Result<T, EtcdError> {

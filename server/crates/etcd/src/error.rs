@@ -1,6 +1,7 @@
 //! Why a member did not do what was asked, in words an operator can act on. Invariant: a text names the cause, not the
 //! library; the library's own error is the `source`.
 
+use crate::access::tls_words;
 use std::{error::Error, io, time::Duration};
 use tonic::{Code, Status};
 
@@ -58,6 +59,15 @@ impl EtcdError {
         matches!(self, Self::Unreachable { .. } | Self::Deadline { .. })
     }
 
+    /// Whether a login is missing or has run out; such a request had no effect.
+    pub(crate) fn wants_login(&self, logged_in: bool) -> bool {
+        let Self::Refused { message, .. } = self else { return false };
+        let any = |words: &[&str]| words.iter().any(|w| message.contains(w));
+        // etcd's words in `api/v3rpc/rpctypes/error.go`; whoever is logged in and may not is told so.
+        any(&["user name is empty", "invalid auth token", "revision of auth store is old"])
+            || (!logged_in && any(&["permission denied"]))
+    }
+
     pub(crate) fn unreachable(source: Box<dyn Error + Send + Sync>) -> Self {
         Self::Unreachable { reason: reason(source.as_ref()), source }
     }
@@ -96,10 +106,15 @@ fn reason(error: &(dyn Error + 'static)) -> String {
     let mut cause = Some(error);
     while let Some(e) = cause {
         last = e.to_string();
-        if let Some(io) = e.downcast_ref::<io::Error>()
-            && let Some(words) = io_words(io.kind())
-        {
-            return words.to_owned();
+        if let Some(io) = e.downcast_ref::<io::Error>() {
+            // An io::Error shows its own inside by `get_ref` only.
+            let tls = io.get_ref().and_then(|inside| inside.downcast_ref::<rustls::Error>());
+            if let Some(words) = tls.and_then(tls_words) {
+                return words;
+            }
+            if let Some(words) = io_words(io.kind()) {
+                return words.to_owned();
+            }
         }
         if let Some(hyper) = e.downcast_ref::<hyper::Error>()
             && (hyper.is_closed() || hyper.is_canceled() || hyper.is_incomplete_message())

@@ -32,9 +32,9 @@ impl HealthAnswer {
 /// there is nothing to read.
 pub(crate) async fn get(endpoint: &MemberEndpoint, path: &str) -> Result<String, EtcdError> {
     let broken = |e: hyper::Error| EtcdError::unreachable(Box::new(e));
-    let stream = endpoint.stream().await?;
+    let stream = endpoint.stream(b"http/1.1").await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    let authority = endpoint.url.trim_start_matches("http://").trim_end_matches('/');
+    let authority = endpoint.url.split_once("://").map_or(&*endpoint.url, |(_, rest)| rest).trim_end_matches('/');
     let request = Request::get(path)
         .header(HOST, authority)
         .body(Empty::<Bytes>::new())

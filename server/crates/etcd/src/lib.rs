@@ -4,10 +4,12 @@
 //! every call ends at its deadline. How a host is reached (tunnels) is `remote`'s and `core`'s business; what the
 //! answers of several members mean together is `core::live`'s.
 
+mod access;
 mod client;
 mod endpoint;
 mod error;
 mod http;
+mod line;
 mod log_line;
 mod members;
 mod membership;
@@ -15,6 +17,7 @@ mod patroni;
 mod status;
 mod wire;
 
+pub use access::{Access, BadMaterial, Material};
 pub use client::MemberClient;
 pub use endpoint::{MemberEndpoint, Via};
 pub use error::EtcdError;

@@ -1,8 +1,8 @@
 //! The one request etcd-client does not offer: a member list that is *linearizable*. Invariant: field numbers are those
 //! of etcd's `rpc.proto`; everything else goes through etcd-client.
 
-use crate::error::EtcdError;
-use tonic::{Request, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use crate::{error::EtcdError, line::Line};
+use tonic::{Request, client::Grpc, codegen::http::uri::PathAndQuery};
 use tonic_prost::ProstCodec;
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -41,9 +41,9 @@ pub struct MemberListResponse {
     pub members: Vec<Member>,
 }
 
-/// Asks the member behind `channel` for its list.
-pub async fn member_list(channel: Channel, linearizable: bool) -> Result<MemberListResponse, EtcdError> {
-    let mut grpc = Grpc::new(channel);
+/// Asks the member behind `line` for its list.
+pub async fn member_list(line: Line, linearizable: bool) -> Result<MemberListResponse, EtcdError> {
+    let mut grpc = Grpc::new(line);
     grpc.ready().await.map_err(|e| EtcdError::unreachable(Box::new(e)))?;
     let path = PathAndQuery::from_static("/etcdserverpb.Cluster/MemberList");
     let request = Request::new(MemberListRequest { linearizable });

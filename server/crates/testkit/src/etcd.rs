@@ -4,10 +4,12 @@
 
 mod binary;
 mod process;
+mod secured;
 mod wire;
 
 pub use binary::etcd_binary;
 pub use process::EtcdProcess;
+pub use secured::SecuredEtcd;
 
 use crate::until::{until, until_some};
 use futures::future::join_all;
@@ -65,7 +67,7 @@ impl EtcdCluster {
             .into_iter()
             .map(|shape| {
                 wire.name(bootstrap_member_id(std::slice::from_ref(&shape.peer_url), &token), &shape.peer_url);
-                EtcdProcess::start(&binary, shape, &initial.join(","), &token, "new")
+                EtcdProcess::start(&binary, shape, &initial.join(","), &token, "new", &[])
             })
             .collect();
         let cluster = Self { members, wire, binary, token, ip };
@@ -170,7 +172,7 @@ impl EtcdCluster {
         until(PATIENCE, "the member is added", async || self.client(through).call(CALL, &add).await.is_ok()).await;
         let known = self.members.iter().map(|m| format!("{}={}", m.name(), m.peer_url()));
         let initial: Vec<String> = known.chain([format!("{}={}", shape.name, shape.peer_url)]).collect();
-        self.members.push(EtcdProcess::start(&self.binary, shape, &initial.join(","), &self.token, "existing"));
+        self.members.push(EtcdProcess::start(&self.binary, shape, &initial.join(","), &self.token, "existing", &[]));
         until(PATIENCE, "the learner answers", async || self.status(i).await.is_ok()).await;
         i
     }

@@ -5,4 +5,5 @@
 pub mod app;
 pub mod etcd;
 pub mod lab;
+pub mod pki;
 pub mod until;

@@ -30,12 +30,13 @@ pub struct EtcdProcess {
 }
 
 impl EtcdProcess {
-    pub(super) fn start(binary: &Path, shape: Shape, initial: &str, token: &str, state: &str) -> Self {
-        let bootstrap = vec![
+    pub(super) fn start(binary: &Path, shape: Shape, initial: &str, token: &str, state: &str, more: &[String]) -> Self {
+        let mut bootstrap = vec![
             format!("--initial-cluster={initial}"),
             format!("--initial-cluster-token={token}"),
             format!("--initial-cluster-state={state}"),
         ];
+        bootstrap.extend_from_slice(more);
         let dir = TempDir::with_prefix("quorate-etcd-").expect("a data directory");
         let mut process = Self { shape, binary: binary.to_owned(), bootstrap, dir, child: None };
         process.run();
