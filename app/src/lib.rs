@@ -46,8 +46,8 @@ use pages::{
     users::Users,
 };
 use wizards::{
-    add_member::AddMember, change_member::ChangeMember, edit_settings::EditSettings, install_cluster::InstallCluster,
-    replace_member::ReplaceMember, shrink_cluster::ShrinkCluster,
+    add_member::AddMember, adopt_cluster::AdoptCluster, change_member::ChangeMember, edit_settings::EditSettings,
+    install_cluster::InstallCluster, replace_member::ReplaceMember, shrink_cluster::ShrinkCluster,
 };
 
 /// The HTML around every page.
@@ -88,6 +88,7 @@ pub fn App() -> impl IntoView {
             <Frame>
                 <FlatRoutes fallback=NotFound>
                     <Route path=path!("/") view=page(Fleet) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/adopt") view=page(AdoptCluster) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/install") view=page(InstallCluster) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id") view=page(cluster::Overview) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/add-member") view=page(AddMember) ssr=SsrMode::Async/>

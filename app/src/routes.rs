@@ -5,6 +5,7 @@ use quorate_domain::{ClusterId, HostId, MemberId, OperationId};
 
 pub(crate) const FLEET: &str = "/";
 pub(crate) const INSTALL: &str = "/clusters/install";
+pub(crate) const ADOPT: &str = "/clusters/adopt";
 pub(crate) const HOSTS: &str = "/hosts";
 pub(crate) const ADD_HOSTS: &str = "/hosts/add";
 pub(crate) const OPERATIONS: &str = "/operations";

@@ -73,7 +73,7 @@ pub(crate) fn journal(member: &str, at: &[i64]) -> MemberJournal {
     };
     MemberJournal {
         member: member.into(),
-        host: HostId::from_random([3; 10]),
+        host: Some(HostId::from_random([3; 10])),
         lines: at.iter().map(line).collect(),
         cursor: None,
         problem: None,

@@ -2,6 +2,7 @@
 //! shared plan review. Kinds that ask for nothing but a member share `change_member`.
 
 pub(crate) mod add_member;
+pub(crate) mod adopt_cluster;
 pub(crate) mod change_member;
 pub(crate) mod edit_settings;
 pub(crate) mod install_cluster;

@@ -6,6 +6,7 @@ pub mod problem;
 
 mod audit;
 mod clusters;
+mod credentials;
 mod hosts;
 pub mod idempotency;
 mod operations;
@@ -41,6 +42,7 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
     components(schemas(
         problem::ProblemBody,
         quorate_domain::live::LiveMessage,
+        quorate_domain::adopt::AdoptParams,
         quorate_domain::install::InstallParams,
         membership::AddMemberParams,
         membership::MemberParams,
@@ -80,6 +82,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(operations::cancel_operation))
         .routes(routes!(operations::hand_over_operation))
         .routes(routes!(releases::list_releases))
+        .routes(routes!(credentials::keep_credentials))
         .routes(routes!(clusters::list_clusters))
         .routes(routes!(clusters::get_cluster, clusters::forget_cluster))
         .routes(routes!(clusters::get_cluster_status))

@@ -74,7 +74,7 @@ mod tests {
         };
         let of = |member: &str, lines, problem: Option<&str>| MemberJournal {
             member: member.into(),
-            host: HostId::from_random([1; 10]),
+            host: Some(HostId::from_random([1; 10])),
             lines,
             cursor: None,
             problem: problem.map(str::to_owned),

@@ -84,6 +84,7 @@ fn pages(session: Session) -> Vec<Place> {
     ];
     let gated = [
         (Action::RunDangerous, "Install a cluster", routes::INSTALL),
+        (Action::RunDangerous, "Adopt a cluster", routes::ADOPT),
         (Action::ManageHosts, "Add hosts", routes::ADD_HOSTS),
         (Action::ViewAudit, "Audit", routes::AUDIT),
         (Action::ViewUsers, "Users", routes::USERS),

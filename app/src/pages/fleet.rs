@@ -135,7 +135,15 @@ fn attention(views: &[ClusterView]) -> Vec<Attention> {
 pub(crate) fn Fleet() -> AnyView {
     let data = Data::new(rpc::clusters::fleet);
     let install = Session::get().may(Action::RunDangerous);
-    let actions = move || install.then(|| link_button(Look::Primary, routes::INSTALL, "Install a cluster"));
+    let actions = move || {
+        install.then(|| {
+            [
+                link_button(Look::Plain, routes::ADOPT, "Adopt"),
+                link_button(Look::Primary, routes::INSTALL, "Install a cluster"),
+            ]
+            .collect_view()
+        })
+    };
     view! {
         {page_head("Clusters", actions().into_any())}
         {load(data, |views| {

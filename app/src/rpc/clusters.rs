@@ -3,10 +3,12 @@
 #[cfg(feature = "ssr")]
 use super::prelude::*;
 use super::wire::Wire;
-use crate::error::AppError;
+use crate::{error::AppError, session::SecretInput};
 use leptos::prelude::*;
+#[cfg(feature = "ssr")]
+use quorate_core::Material;
 use quorate_domain::{
-    ClusterId,
+    ClusterId, SecretId,
     cluster::{ClusterEvent, ClusterView},
     config::MemberConfig,
     patroni::PatroniScope,
@@ -42,6 +44,20 @@ pub(crate) async fn cluster(id: ClusterId) -> Result<ClusterPage, AppError> {
 pub(crate) async fn cluster_events(id: ClusterId, before: Option<i64>) -> Result<Vec<ClusterEvent>, AppError> {
     let (console, permit) = permitted_in::<act::ViewClusters>(Scope::Cluster(id)).await?;
     Ok(console.cluster_events(&permit, before, 50).await?)
+}
+
+/// Seals what a cluster that is to be adopted wants from its clients.
+#[server(prefix = "/rpc", endpoint = "keep_credentials", protocol = Wire)]
+pub(crate) async fn keep_credentials(
+    ca: String,
+    certificate: String,
+    key: SecretInput,
+    user: String,
+    password: SecretInput,
+) -> Result<SecretId, AppError> {
+    let (console, permit) = permitted::<act::RunDangerous>().await?;
+    let (key, password) = (key.into_secret(), password.into_secret());
+    Ok(console.keep_access(&permit, &Material { ca, certificate, key, user, password }).await?)
 }
 
 /// What lies on the hosts of a cluster, read now.

@@ -39,6 +39,7 @@ fn table() -> Vec<Row> {
         row("cancel_operation", M::POST, "/operations/op-none/cancel", R::Operator, None),
         row("hand_over_operation", M::POST, "/operations/op-none/hand-over", R::Admin, None),
         row("list_releases", M::GET, "/releases?download_url=http://127.0.0.1:9/", R::Admin, None),
+        row("keep_credentials", M::POST, "/credentials", R::Admin, Some(json!({"user": "root", "password": "x"}))),
         row("list_clusters", M::GET, "/clusters", R::Viewer, None),
         row("get_cluster", M::GET, "/clusters/c-none", R::Viewer, None),
         row("forget_cluster", M::DELETE, "/clusters/c-none", R::Admin, None),

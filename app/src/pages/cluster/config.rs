@@ -92,6 +92,7 @@ fn member(config: &MemberConfig) -> AnyView {
     view! {
         <section class="panel" aria-label=config.name.clone()>
             <h3>{config.name.clone()}" "{badge(tone, words)}</h3>
+            {(!config.not_here.is_empty()).then(|| view! { <p class="note tone-info">{format!("Left alone, because {}.", config.not_here)}</p> })}
             {(!config.drift.is_empty() || !config.dead.is_empty()).then(|| view! { <ul class="drift">{drift}{dead.collect_view()}</ul> })}
             {files}
         </section>
@@ -136,6 +137,7 @@ mod tests {
             name: "lab1".into(),
             host: None,
             problem: String::new(),
+            not_here: String::new(),
             files: Vec::new(),
             dead: Vec::new(),
             drift: Vec::new(),

@@ -23,7 +23,10 @@ use quorate_domain::{
     journal::{Explanation, JournalLine, LineLevel, MemberJournal, Remedy},
     live::LiveMessage,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Lines kept; older ones are in the file that can be downloaded.
 const KEPT: usize = 2000;
@@ -34,7 +37,7 @@ const SHOWN: usize = 300;
 #[derive(Clone, Debug, PartialEq)]
 struct Written {
     member: Arc<str>,
-    host: HostId,
+    host: Option<HostId>,
     line: JournalLine,
     /// Tells equal lines apart.
     number: u64,
@@ -49,6 +52,8 @@ struct Heard {
     problems: BTreeMap<String, String>,
     /// How many lines came since the page was opened.
     count: u64,
+    /// The stream was opened anew, and these have not been heard since: lines may be missing.
+    reopened: BTreeSet<Arc<str>>,
 }
 
 impl Heard {
@@ -59,6 +64,13 @@ impl Heard {
             None => _ = self.problems.remove(&journal.member),
         }
         let member: Arc<str> = journal.member.into();
+        if !journal.lines.is_empty() && self.reopened.remove(&member) {
+            let known = |w: &Written| w.member == member && journal.lines.contains(&w.line);
+            // What came since does not reach back to what is known: a hole that nobody would see is worse than less.
+            if !self.lines.iter().any(known) {
+                self.lines.retain(|w| w.member != member);
+            }
+        }
         for line in journal.lines {
             let at = self.lines.partition_point(|known| known.line.at > line.at);
             let same_moment = self.lines[at..].iter().take_while(|known| known.line.at == line.at);
@@ -70,6 +82,11 @@ impl Heard {
                 .insert(at, Written { member: member.clone(), host: journal.host.clone(), line, number: self.count });
         }
         self.lines.truncate(KEPT);
+    }
+
+    /// The stream was opened anew.
+    fn reopen(&mut self) {
+        self.reopened = self.lines.iter().map(|w| w.member.clone()).collect();
     }
 }
 
@@ -105,6 +122,7 @@ fn logs(view: ClusterSignal) -> AnyView {
     let cluster = id.clone();
     live.listen(Callback::new(move |message| match message {
         LiveMessage::Journal { cluster: of, journal } if of == cluster => heard.update(|heard| heard.take(journal)),
+        LiveMessage::Hello { .. } => heard.update(Heard::reopen),
         _ => {}
     }));
     live.watch(Watched::Journals(id.clone()));
@@ -239,7 +257,9 @@ fn way(remedy: Option<Remedy>, written: &Written, view: &ClusterView) -> (String
             (routes::change(&view.id, "replace_member", Some(own.id)), "Replace this member")
         }
         (Some(Remedy::Configuration), _) => (routes::cluster_config(&view.id), "To the configuration"),
-        (Some(Remedy::Host), _) => (routes::host(&written.host), "To the host"),
+        (Some(Remedy::Host), _) if written.host.is_some() => {
+            (written.host.as_ref().map_or_else(String::new, routes::host), "To the host")
+        }
         _ => (routes::cluster(&view.id), "To the members"),
     }
 }
@@ -285,6 +305,21 @@ mod tests {
         assert!(!Wanted { least: Some(LineLevel::Error), ..all.clone() }.lets_through(line));
         assert!(Wanted { text: "TOOK=".into(), least: Some(LineLevel::Warn), ..all.clone() }.lets_through(line));
         assert!(!Wanted { text: "fsync".into(), ..all }.lets_through(line));
+    }
+
+    #[test]
+    fn a_hole_after_a_break_is_not_hidden() {
+        let mut heard = Heard::default();
+        heard.take(sample::journal("lab1", &[10, 20]));
+        heard.take(sample::journal("lab2", &[15]));
+        heard.reopen();
+        heard.take(sample::journal("lab1", &[20, 30]));
+        assert_eq!(shown(&heard), [30, 20, 15, 10], "both ends meet");
+        heard.reopen();
+        heard.take(sample::journal("lab1", &[80, 90]));
+        assert_eq!(shown(&heard), [90, 80, 15], "what came between is not known");
+        heard.take(sample::journal("lab1", &[95]));
+        assert_eq!(shown(&heard), [95, 90, 80, 15]);
     }
 
     #[test]

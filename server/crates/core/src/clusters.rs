@@ -5,6 +5,7 @@ use crate::{
     audit::AuditDraft,
     console::Console,
     error::{CoreError, chain},
+    housekeeping::units,
     live::{Endpoints, EventSink, LiveSubscription, MemberAddress, NewEvent, OutputSource},
     permit::{Permit, act},
 };
@@ -16,7 +17,7 @@ use quorate_domain::{
     operation::OutputLine,
     patroni::PatroniScope,
 };
-use quorate_etcd::{MemberEndpoint, Via};
+use quorate_etcd::{Access, MemberEndpoint, Via};
 use quorate_store::{NewClusterEvent, StoreError};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -113,8 +114,8 @@ impl Console {
     /// The first look at the units does not wait for its turn: somebody is about to open the page.
     pub(crate) fn look_at_units_soon(&self, record: &ClusterRecord) {
         let (console, id) = (self.clone(), record.id.clone());
-        let hosts = record.members.iter().map(|m| m.host.clone()).collect();
-        tokio::spawn(async move { console.look_at_units(&id, hosts).await });
+        let units = units(record);
+        tokio::spawn(async move { console.look_at_units(&id, units).await });
     }
 }
 
@@ -132,7 +133,11 @@ impl Endpoints for Console {
                 Via::Unix(host.tunnel(&address, port).await.map_err(|e| e.to_string())?)
             }
         };
-        Ok(MemberEndpoint { url: url.clone(), via })
+        let access = match &cluster.access {
+            Some(id) => self.access(id).await?,
+            None => Access::default(),
+        };
+        Ok(MemberEndpoint { url: url.clone(), via, access })
     }
 }
 

@@ -3,8 +3,10 @@
 
 use crate::{console::Console, error::chain};
 use futures::future::join_all;
-use quorate_domain::{ClusterId, HostId, cluster::UnitState};
-use quorate_operations::steps::service::UNIT;
+use quorate_domain::{
+    ClusterId, HostId,
+    cluster::{ClusterMemberRecord, ClusterRecord, UnitState},
+};
 use quorate_remote::Command;
 use std::time::Duration;
 
@@ -44,17 +46,13 @@ impl Console {
                     continue;
                 }
             };
-            join_all(clusters.iter().map(|cluster| {
-                let hosts: Vec<HostId> = cluster.members.iter().map(|m| m.host.clone()).collect();
-                self.look_at_units(&cluster.id, hosts)
-            }))
-            .await;
+            join_all(clusters.iter().map(|cluster| self.look_at_units(&cluster.id, units(cluster)))).await;
         }
     }
 
-    pub(crate) async fn look_at_units(&self, cluster: &ClusterId, hosts: Vec<HostId>) {
-        let found = join_all(hosts.into_iter().map(|host| async move {
-            let unit = tokio::time::timeout(UNIT_DEADLINE, self.unit_state(&host)).await.ok()??;
+    pub(crate) async fn look_at_units(&self, cluster: &ClusterId, units: Vec<(HostId, String)>) {
+        let found = join_all(units.into_iter().map(|(host, unit)| async move {
+            let unit = tokio::time::timeout(UNIT_DEADLINE, self.unit_state(&host, &unit)).await.ok()??;
             Some((host, unit))
         }))
         .await;
@@ -64,12 +62,18 @@ impl Console {
     }
 
     /// The state of etcd's unit on a host; none when the host does not answer (its member's row says so already).
-    async fn unit_state(&self, host: &HostId) -> Option<UnitState> {
+    async fn unit_state(&self, host: &HostId, unit: &str) -> Option<UnitState> {
         let connection = self.connected(host).await.ok()?;
-        let show = Command::new(["systemctl", "show", UNIT, "--property=ActiveState,UnitFileState"]);
+        let show = Command::new(["systemctl", "show", unit, "--property=ActiveState,UnitFileState"]);
         let output = connection.run(show.deadline(UNIT_DEADLINE)).await.ok()?;
         Some(parse(&output.text(), self.0.clock.now()))
     }
+}
+
+/// The hosts of a cluster's members with the unit of each; those that are not known, or have none, have no state.
+pub(crate) fn units(cluster: &ClusterRecord) -> Vec<(HostId, String)> {
+    let unit = |m: &ClusterMemberRecord| Some((m.host.clone()?, m.layout.unit.clone()));
+    cluster.members.iter().filter_map(unit).filter(|(_, unit)| !unit.is_empty()).collect()
 }
 
 fn parse(text: &str, taken_at: quorate_domain::Timestamp) -> UnitState {

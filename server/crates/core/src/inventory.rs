@@ -6,13 +6,14 @@ use crate::{
     error::{CoreError, chain},
 };
 use quorate_domain::{
-    ClusterId, HostId, OperationId, Timestamp,
+    ClusterId, HostId, OperationId, SecretId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Elevation, HostSummary, Trust},
     live::LiveMessage,
     operation::{LogEntry, OperationSummary, OutputLine, Progress, StepState},
     wide::Wide,
 };
+use quorate_etcd::Access;
 use quorate_operations::{EngineEvents, Inventory, effect::NewCluster};
 use quorate_remote::{Host, RemoteError, Target};
 use quorate_store::StoreError;
@@ -93,6 +94,22 @@ impl Inventory for ConsoleInventory {
         Ok(self.0.0.store.cluster_by_name(name).await?.is_some())
     }
 
+    async fn all_hosts(&self) -> Result<Vec<HostSummary>, StoreError> {
+        self.0.0.store.hosts().await
+    }
+
+    async fn all_clusters(&self) -> Result<Vec<ClusterRecord>, StoreError> {
+        self.0.0.store.clusters().await
+    }
+
+    async fn worked_on(&self, host: &HostId) -> Result<bool, StoreError> {
+        self.0.0.store.worked_on(host).await
+    }
+
+    async fn access(&self, id: &SecretId) -> Result<Access, String> {
+        self.0.access(id).await
+    }
+
     fn key_changed(&self, host: &HostId) {
         self.0.look_again(host);
     }
@@ -161,8 +178,10 @@ fn record(id: &ClusterId, new: &NewCluster, created_at: Timestamp) -> ClusterRec
         version: new.version,
         token: new.token.clone(),
         quota: new.quota,
-        members: new.members.iter().map(|m| m.clone().record(&new.data_dir)).collect(),
+        members: new.members.clone(),
         created_at,
+        adopted: new.adopted,
+        access: new.access.clone(),
     }
 }
 

@@ -16,7 +16,6 @@ use quorate_domain::{
     live::LiveMessage,
 };
 use quorate_etcd::LogLine;
-use quorate_operations::steps::service::UNIT;
 use quorate_remote::{JournalEntry, JournalFrom};
 use std::time::Duration;
 use tokio::{sync::mpsc, time::sleep};
@@ -109,8 +108,10 @@ impl Console {
 
     async fn journal(&self, member: &ClusterMemberRecord, from: &JournalFrom) -> MemberJournal {
         let read = async {
-            let host = self.connected(&member.host).await?;
-            let entries = host.journal(UNIT, from).await.map_err(|error| error.to_string())?;
+            let host = member.host.as_ref().ok_or("the console does not know its host")?;
+            member.layout.steerable()?;
+            let host = self.connected(host).await?;
+            let entries = host.journal(&member.layout.unit, from).await.map_err(|error| error.to_string())?;
             Ok::<_, String>(entries)
         };
         let (entries, problem) = match read.await {

@@ -3,7 +3,7 @@
 //! Gathering it lives in `core::live`; only rules that need no IO are here.
 
 use crate::{
-    ids::{ClusterId, HostId, MemberId, OperationId},
+    ids::{ClusterId, HostId, MemberId, OperationId, SecretId},
     quorum::{Roster, Standing, Tolerance},
     time::Timestamp,
     version::Version,
@@ -372,16 +372,22 @@ pub struct ClusterRecord {
     pub scheme: Scheme,
     /// How it is reached.
     pub reach: Reach,
-    /// Version it was installed with.
+    /// Version it was installed with, or ran when it was adopted.
     pub version: Version,
-    /// `initial-cluster-token`.
+    /// `initial-cluster-token`; empty for an adopted cluster that does not tell it.
     pub token: String,
-    /// Quota in bytes.
+    /// Quota in bytes; 0 where it is not known.
     pub quota: Wide,
     /// Where its members are expected.
     pub members: Vec<ClusterMemberRecord>,
-    /// When it was installed.
+    /// When it came under management.
     pub created_at: Timestamp,
+    /// Somebody else installed it, so that its files need not be the guide's.
+    #[serde(default)]
+    pub adopted: bool,
+    /// What it wants from its clients, sealed.
+    #[serde(default)]
+    pub access: Option<SecretId>,
 }
 
 /// One expected member of a recorded cluster.
@@ -390,12 +396,78 @@ pub struct ClusterRecord {
 pub struct ClusterMemberRecord {
     /// Member name.
     pub name: String,
-    /// Host it runs on.
-    pub host: HostId,
+    /// Host it runs on; none where the console knows no host of that address.
+    pub host: Option<HostId>,
     /// Client URL.
     pub client_url: String,
     /// Peer URL.
     pub peer_url: String,
-    /// Data directory.
+    /// Data directory; empty where it is not known.
+    #[serde(default)]
     pub data_dir: String,
+    /// How etcd lies on its host.
+    #[serde(default)]
+    pub layout: Layout,
+}
+
+impl ClusterMemberRecord {
+    /// Whether its host can be laid to rest here: its etcd stopped for good, its data set aside.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn can_rest(&self) -> Result<(), String> {
+        self.layout.steerable()?;
+        if self.data_dir.is_empty() { Err("its data directory is not known".into()) } else { Ok(()) }
+    }
+}
+
+/// The unit that the guide installs.
+pub const GUIDES_UNIT: &str = "etcd.service";
+
+/// How etcd lies on a member's host. The default is the guide's: a unit `etcd.service` that reads `/etc/etcd/etcd.conf`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Layout {
+    /// Its systemd unit; empty when it runs under none that can be stopped and started.
+    pub unit: String,
+    /// Its YAML configuration; empty when it has none.
+    pub conf: String,
+    /// Why the console leaves alone what it does not understand, in words; empty when it understands all of it.
+    pub not_here: String,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { unit: GUIDES_UNIT.into(), conf: crate::etcd_conf::CONF_PATH.into(), not_here: String::new() }
+    }
+}
+
+impl Layout {
+    /// Whether it is what an install leaves.
+    pub fn is_guides(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether its etcd can be stopped and started here; the error says why not.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn steerable(&self) -> Result<(), String> {
+        if self.unit.is_empty() { Err(self.why()) } else { Ok(()) }
+    }
+
+    /// Whether its settings can be changed here; the error says why not.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn editable(&self) -> Result<(), String> {
+        if self.conf.is_empty() { Err(self.why()) } else { Ok(()) }
+    }
+
+    fn why(&self) -> String {
+        match self.not_here.as_str() {
+            "" => "the console does not know how its etcd is started".to_owned(),
+            why => format!("not here, because {why}"),
+        }
+    }
 }

@@ -51,6 +51,9 @@ pub struct MemberConfig {
     pub host: Option<HostId>,
     /// Why nothing of it is seen; empty when it is.
     pub problem: String,
+    /// What the console leaves alone there, and why; empty when it understands all of it.
+    #[serde(default)]
+    pub not_here: String,
     /// etcd.conf, the unit, its drop-in: those that are there.
     pub files: Vec<SeenFile>,
     /// Settings that stand in the unit and that etcd ignores, because it is started with `--config-file`.

@@ -84,8 +84,8 @@ pub enum Remedy {
 pub struct MemberJournal {
     /// Name of the member.
     pub member: String,
-    /// Its host.
-    pub host: HostId,
+    /// Its host, where it is known.
+    pub host: Option<HostId>,
     /// The lines, oldest first.
     pub lines: Vec<JournalLine>,
     /// Where to go on reading; none when nothing was read yet.

@@ -5,6 +5,7 @@
 //! reads a clock or a socket lives in `store`, `etcd`, `remote`, `operations` or `core`.
 
 pub mod access;
+pub mod adopt;
 pub mod audit;
 pub mod cluster;
 pub mod config;

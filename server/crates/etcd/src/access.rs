@@ -112,7 +112,9 @@ impl Material {
         let no_key = "This is no private key in PEM that is not itself encrypted: it starts with “-----BEGIN … PRIVATE KEY-----”";
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| bad("key", no_key))?;
         let paired = config.with_client_auth_cert(chain, key).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => bad("key", "This key belongs to another certificate than the one given"),
+            rustls::Error::InconsistentKeys(_) => {
+                bad("key", "This key belongs to another certificate than the one given")
+            }
             other => bad("certificate", format!("This pair cannot be used: {other}")),
         });
         paired.map(Some)

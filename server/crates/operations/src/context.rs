@@ -4,12 +4,13 @@
 use crate::effect::NewCluster;
 use async_trait::async_trait;
 use quorate_domain::{
-    ClusterId, HostId, OperationId, Timestamp,
+    ClusterId, HostId, OperationId, SecretId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::HostSummary,
     operation::{LogEntry, OutputLine, Progress},
     wide::Wide,
 };
+use quorate_etcd::Access;
 use quorate_remote::Target;
 use quorate_store::StoreError;
 
@@ -33,6 +34,30 @@ pub trait Inventory: Send + Sync {
     /// # Errors
     /// The store failed.
     async fn cluster_named(&self, name: &str) -> Result<bool, StoreError>;
+
+    /// All hosts.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn all_hosts(&self) -> Result<Vec<HostSummary>, StoreError>;
+
+    /// All clusters.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn all_clusters(&self) -> Result<Vec<ClusterRecord>, StoreError>;
+
+    /// Whether this console has ever changed anything on a host.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn worked_on(&self, host: &HostId) -> Result<bool, StoreError>;
+
+    /// What a cluster wants from its clients, unsealed.
+    ///
+    /// # Errors
+    /// In words: there is none of this id, or it cannot be unsealed.
+    async fn access(&self, id: &SecretId) -> Result<Access, String>;
 
     /// A host offered another key than the pinned one: a person has to decide before anything is sent to it again.
     fn key_changed(&self, host: &HostId);

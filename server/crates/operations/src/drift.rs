@@ -24,8 +24,18 @@ pub(crate) struct Found {
     pub facts: Option<HostFacts>,
     /// `owner:group mode` of the files that are there, by path.
     pub ownership: BTreeMap<String, String>,
+    /// The unit, where it is another than the guide's.
+    pub foreign: Option<ForeignUnit>,
     /// Why nothing was read; empty when it was.
     pub problem: String,
+}
+
+/// A unit that somebody else wrote: there is nothing that it has to be.
+pub(crate) struct ForeignUnit {
+    /// As `systemctl cat` prints it, drop-ins too.
+    pub text: String,
+    /// Whether it starts at boot.
+    pub enabled: bool,
 }
 
 /// A cluster's members with what lies on their hosts, and what all of them should share.
@@ -117,16 +127,22 @@ impl Inspection {
             name: seat.name(),
             host: seat.host.as_ref().map(|host| host.id.clone()),
             problem: found.problem.clone(),
+            not_here: seat.layout().not_here,
             files: Vec::new(),
             dead: Vec::new(),
             drift: Vec::new(),
         };
         let Some(facts) = &found.facts else { return config };
-        let wanted = [
-            (CONF_PATH, seat.conf.as_deref(), self.repaired(i).ok().flatten()),
-            (UNIT_PATH, facts.etcd.unit.as_deref(), differs(facts.etcd.unit.as_deref(), UNIT)),
-            (DROP_IN_PATH, facts.etcd.drop_in.as_deref(), differs(facts.etcd.drop_in.as_deref(), DROP_IN)),
-        ];
+        let layout = seat.layout();
+        let etcd = &facts.etcd;
+        let mut wanted = vec![(layout.conf.as_str(), seat.conf.as_deref(), self.repaired(i).ok().flatten())];
+        match &found.foreign {
+            Some(unit) => wanted.push((layout.unit.as_str(), Some(unit.text.as_str()), None)),
+            None => wanted.extend([
+                (UNIT_PATH, etcd.unit.as_deref(), differs(etcd.unit.as_deref(), UNIT)),
+                (DROP_IN_PATH, etcd.drop_in.as_deref(), differs(etcd.drop_in.as_deref(), DROP_IN)),
+            ]),
+        }
         for (path, text, after) in wanted {
             let Some(text) = text else { continue };
             config.files.push(SeenFile {
@@ -144,8 +160,22 @@ impl Inspection {
     fn drift(&self, seat: &Seat, facts: &HostFacts, found: &Found) -> Vec<Drift> {
         let mut drift = match &seat.conf {
             Some(conf) => config::differences(conf, &self.own(seat), &self.shared),
-            None => vec![missing(CONF_PATH)],
+            None if seat.layout().conf.is_empty() => Vec::new(),
+            None => vec![missing(&seat.layout().conf)],
         };
+        let plain = |what: &str, found: &str, expected: &str| Drift {
+            what: what.into(),
+            found: found.into(),
+            expected: expected.into(),
+            repairable: true,
+        };
+        if let Some(unit) = &found.foreign {
+            drift.extend((!unit.enabled).then(|| plain("enabled", "no", "starts at boot")));
+            // Its binary may lie where nobody looked.
+            let version = facts.etcd.binary_version;
+            drift.extend(version.and_then(|version| config::version_drift(Some(version), self.version)));
+            return drift;
+        }
         let etcd = &facts.etcd;
         let file = |what: &str, text: Option<&str>, wanted: &str, path: &str| match text {
             None => Some(Drift { what: what.into(), ..missing(path) }),
@@ -159,12 +189,6 @@ impl Inspection {
         };
         drift.extend(file("unit", etcd.unit.as_deref(), UNIT, UNIT_PATH));
         drift.extend(file("drop-in", etcd.drop_in.as_deref(), DROP_IN, DROP_IN_PATH));
-        let plain = |what: &str, found: &str, expected: &str| Drift {
-            what: what.into(),
-            found: found.into(),
-            expected: expected.into(),
-            repairable: true,
-        };
         let ownership = found.ownership.get(CONF_PATH).map(String::as_str);
         drift.extend(ownership.filter(|o| *o != CONF_OWNERSHIP).map(|o| plain("owner", o, CONF_OWNERSHIP)));
         drift.extend((!etcd.unit_enabled).then(|| plain("enabled", "no", "starts at boot")));
@@ -174,7 +198,12 @@ impl Inspection {
 }
 
 fn missing(path: &str) -> Drift {
-    Drift { what: "file".into(), found: String::new(), expected: path.into(), repairable: path != CONF_PATH }
+    Drift {
+        what: "file".into(),
+        found: String::new(),
+        expected: path.into(),
+        repairable: [UNIT_PATH, DROP_IN_PATH].contains(&path),
+    }
 }
 
 fn differs(text: Option<&str>, wanted: &str) -> Option<String> {
@@ -184,18 +213,41 @@ fn differs(text: Option<&str>, wanted: &str) -> Option<String> {
 async fn read(planner: &Planner, scene: &Scene, seat: &Seat) -> Found {
     let Some(host) = &seat.connection else {
         let problem = seat.reached.clone().err().unwrap_or_else(|| "its host was not reached".into());
-        return Found { facts: None, ownership: BTreeMap::new(), problem };
+        return Found { facts: None, ownership: BTreeMap::new(), foreign: None, problem };
     };
-    let data_dir = seat.record.as_ref().map_or("/var/lib/etcd", |r| r.data_dir.as_str());
+    let known = seat.record.as_ref().map(|r| r.data_dir.as_str()).filter(|dir| !dir.is_empty());
+    let data_dir = known.unwrap_or("/var/lib/etcd");
+    let layout = seat.layout();
     let (client, peer) = scene.ports();
     match facts::gather(host, data_dir, &[client, peer], planner.inventory.now()).await {
-        Ok(facts) => Found { facts: Some(facts), ownership: ownership(host).await, problem: String::new() },
-        Err(error) => Found { facts: None, ownership: BTreeMap::new(), problem: error.to_string() },
+        Ok(facts) => {
+            let foreign = if scene.record.adopted { Some(foreign(host, &layout.unit).await) } else { None };
+            Found {
+                facts: Some(facts),
+                ownership: ownership(host, &layout.conf).await,
+                foreign,
+                problem: String::new(),
+            }
+        }
+        Err(error) => Found { facts: None, ownership: BTreeMap::new(), foreign: None, problem: error.to_string() },
     }
 }
 
-async fn ownership(host: &Host) -> BTreeMap<String, String> {
-    let stat = ["stat", "--format", "%n|%U:%G %a", "--", CONF_PATH, UNIT_PATH, DROP_IN_PATH];
+/// What systemd says of a unit that somebody else wrote; nothing where it does not answer, or there is none.
+async fn foreign(host: &Host, unit: &str) -> ForeignUnit {
+    let ask = async |verb: &str| {
+        let command = Command::new(["systemctl", verb, "--", unit]).deadline(Duration::from_secs(10)).cap(64 << 10);
+        host.run(command).await.map(|output| output.text().into_owned()).unwrap_or_default()
+    };
+    if unit.is_empty() {
+        return ForeignUnit { text: String::new(), enabled: true };
+    }
+    ForeignUnit { text: ask("cat").await, enabled: !ask("is-enabled").await.starts_with("disabled") }
+}
+
+async fn ownership(host: &Host, conf: &str) -> BTreeMap<String, String> {
+    let conf = if conf.is_empty() { CONF_PATH } else { conf };
+    let stat = ["stat", "--format", "%n|%U:%G %a", "--", conf, UNIT_PATH, DROP_IN_PATH];
     // A file that is not there makes stat fail, and the others are told all the same.
     let Ok(output) = host.run(Command::new(stat).root().deadline(Duration::from_secs(10))).await else {
         return BTreeMap::new();

@@ -6,8 +6,8 @@ mod member;
 pub use member::{MemberCall, MemberRef};
 
 use quorate_domain::{
-    HostId,
-    cluster::{ClusterMemberRecord, Reach, Scheme},
+    HostId, SecretId,
+    cluster::{ClusterMemberRecord, ClusterRecord, Layout, Reach, Scheme},
     host::HostSummary,
     version::{Arch, Version},
     wide::Wide,
@@ -110,8 +110,9 @@ impl Run {
 pub struct MemberTarget {
     /// Member name.
     pub name: String,
-    /// Its host.
-    pub host: HostId,
+    /// Its host, where it is known.
+    #[serde(default)]
+    pub host: Option<HostId>,
     /// Its client URL.
     pub client_url: String,
     /// Its peer URL.
@@ -126,10 +127,11 @@ impl From<&ClusterMemberRecord> for MemberTarget {
 }
 
 impl MemberTarget {
-    /// As the console keeps it, with its data in `data_dir`.
+    /// As the console keeps it, with its data in `data_dir` and all else as the guide has it.
     pub fn record(self, data_dir: impl Into<String>) -> ClusterMemberRecord {
         let Self { name, host, client_url, peer_url } = self;
-        ClusterMemberRecord { name, host, client_url, peer_url, data_dir: data_dir.into() }
+        let layout = Layout::default();
+        ClusterMemberRecord { name, host, client_url, peer_url, data_dir: data_dir.into(), layout }
     }
 }
 
@@ -140,8 +142,22 @@ pub struct ClusterTarget {
     pub name: String,
     /// Directly or through SSH.
     pub reach: Reach,
+    /// What it wants from its clients, sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<SecretId>,
     /// All members.
     pub members: Vec<MemberTarget>,
+}
+
+impl From<&ClusterRecord> for ClusterTarget {
+    fn from(record: &ClusterRecord) -> Self {
+        Self {
+            name: record.name.clone(),
+            reach: record.reach,
+            access: record.access.clone(),
+            members: record.members.iter().map(MemberTarget::from).collect(),
+        }
+    }
 }
 
 impl ClusterTarget {
@@ -240,7 +256,7 @@ pub enum Effect {
     },
 }
 
-/// A cluster that an operation made.
+/// A cluster that an operation made or found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewCluster {
     /// Name.
@@ -255,10 +271,14 @@ pub struct NewCluster {
     pub token: String,
     /// Quota in bytes.
     pub quota: Wide,
-    /// Data directory of every member.
-    pub data_dir: String,
     /// Members.
-    pub members: Vec<MemberTarget>,
+    pub members: Vec<ClusterMemberRecord>,
+    /// It was found.
+    #[serde(default)]
+    pub adopted: bool,
+    /// What it wants from its clients, sealed.
+    #[serde(default)]
+    pub access: Option<SecretId>,
 }
 
 /// Something that can be observed without changing anything.

@@ -2,6 +2,7 @@
 //! wizards and in the end-to-end tests.
 
 pub mod add_member;
+pub mod adopt_cluster;
 pub mod edit_settings;
 pub mod install_cluster;
 pub mod move_leader;
@@ -52,6 +53,7 @@ fn gap_of_restarts(plan: &Plan) -> Gap {
 pub fn all() -> Vec<Box<dyn Kind>> {
     vec![
         Box::new(add_member::AddMember),
+        Box::new(adopt_cluster::AdoptCluster),
         Box::new(edit_settings::EditSettings),
         Box::new(install_cluster::InstallCluster),
         Box::new(move_leader::MoveLeader),

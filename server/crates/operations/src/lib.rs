@@ -5,6 +5,7 @@
 //! run, bounded by a deadline and harmless to repeat. Who may start what is decided in `core`.
 
 pub mod context;
+mod discover;
 mod drift;
 pub mod effect;
 pub mod engine;

@@ -81,7 +81,8 @@ pub(crate) fn restart_step(target: &ClusterTarget, down: &[String], seat: &Seat,
     };
     let aside =
         Effect::Member { cluster: target.clone(), call: MemberCall::StepAside(who), deadline_seconds: CALL_SECONDS };
-    let restart = Run::new(["systemctl", "restart", service::UNIT]).within(RESTART_SECONDS);
+    let unit = seat.layout().unit;
+    let restart = Run::new(["systemctl", "restart", &unit]).within(RESTART_SECONDS);
     let mut actions = vec![restart.into(), agree(target, down)];
     if !outage || !votes(seat) {
         actions.insert(0, guard.into());
@@ -90,7 +91,7 @@ pub(crate) fn restart_step(target: &ClusterTarget, down: &[String], seat: &Seat,
     if target.members.len() > 1 {
         actions.insert(0, aside.into());
     }
-    let lane = Lane { diagnose: vec![service::journal()], ..Lane::at(host, Part { actions, undo: Vec::new() }) };
+    let lane = Lane { diagnose: vec![service::journal(&unit)], ..Lane::at(host, Part { actions, undo: Vec::new() }) };
     Step::of(format!("restart_{}", seat.name()), format!("Restart {}", seat.name()), vec![lane])
 }
 

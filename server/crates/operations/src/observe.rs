@@ -10,12 +10,14 @@ use crate::{
 use futures::future::join_all;
 use quorate_domain::{
     HostId, MemberId,
-    cluster::{MemberRole, Reach},
+    cluster::{ClusterMemberRecord, MemberRole, Reach},
+    host::HostSummary,
     names::split_url,
     quorum::{Roster, Standing},
     version::Version,
 };
-use quorate_etcd::{Consistency, ListedMember, MemberClient, MemberEndpoint, MemberList, StatusReply, Via};
+use quorate_etcd::{Access, Consistency, ListedMember, MemberClient, MemberEndpoint, MemberList, StatusReply, Via};
+use quorate_store::StoreError;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::timeout;
 
@@ -70,17 +72,33 @@ impl Planner {
     ///
     /// # Errors
     /// In words: no way to its host, or a URL that is none.
-    pub async fn client(&self, reach: Reach, member: &MemberTarget) -> Result<MemberClient, String> {
-        let via = match reach {
-            Reach::Direct => Via::Direct,
-            Reach::Ssh => {
-                let host = self.connect(&member.host, &member.name).await.map_err(|e| e.to_string())?;
+    pub async fn client(&self, cluster: &ClusterTarget, member: &MemberTarget) -> Result<MemberClient, String> {
+        let via = match (cluster.reach, &member.host) {
+            (Reach::Direct, _) => Via::Direct,
+            (Reach::Ssh, None) => return Err("the console knows no host for it to go through".into()),
+            (Reach::Ssh, Some(host)) => {
+                let host = self.connect(host, &member.name).await.map_err(|e| e.to_string())?;
                 let (address, port) = split_url(&member.client_url)?;
                 Via::Unix(host.tunnel(&address, port).await.map_err(|e| e.to_string())?)
             }
         };
-        let endpoint = MemberEndpoint { url: member.client_url.clone(), via };
+        let access = match &cluster.access {
+            Some(id) => self.inventory.access(id).await?,
+            None => Access::default(),
+        };
+        let endpoint = MemberEndpoint { url: member.client_url.clone(), via, access };
         MemberClient::connect(&endpoint).map_err(|e| e.to_string())
+    }
+
+    /// The row of a member's host; none when the console does not know it.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn host_of(&self, member: &ClusterMemberRecord) -> Result<Option<HostSummary>, StoreError> {
+        match &member.host {
+            Some(host) => self.inventory.host(host).await,
+            None => Ok(None),
+        }
     }
 
     /// Connects to a host, and notes a host key that has changed.
@@ -107,7 +125,7 @@ impl Planner {
     /// # Errors
     /// In words: nobody confirms a list (no quorum, or nobody is reached), or the lists differ.
     pub async fn observe(&self, cluster: &ClusterTarget) -> Result<Observed, String> {
-        let answers = join_all(cluster.members.iter().map(|member| self.ask(cluster.reach, member))).await;
+        let answers = join_all(cluster.members.iter().map(|member| self.ask(cluster, member))).await;
         let list = agreed(cluster, &answers)?;
         let known = cluster.members.iter().zip(answers).map(|(member, answer)| (member.peer_url.clone(), answer));
         let mut known: BTreeMap<String, Answer> = known.collect();
@@ -122,8 +140,8 @@ impl Planner {
         Ok(observed(list, seen))
     }
 
-    async fn ask(&self, reach: Reach, member: &MemberTarget) -> Answer {
-        let way = timeout(WAY, self.client(reach, member)).await;
+    async fn ask(&self, cluster: &ClusterTarget, member: &MemberTarget) -> Answer {
+        let way = timeout(WAY, self.client(cluster, member)).await;
         let client = match way.unwrap_or_else(|_| Err(format!("no way to its host within {} s", WAY.as_secs()))) {
             Ok(client) => client,
             Err(why) => return Answer { status: Err(why.clone()), list: Err(why) },
@@ -135,7 +153,7 @@ impl Planner {
     /// A member that somebody else added: it is asked at what it advertises, where that can be reached.
     async fn ask_stranger(&self, cluster: &ClusterTarget, listed: &ListedMember) -> Answer {
         let why = match (cluster.reach, listed.client_urls.first()) {
-            (Reach::Direct, Some(_)) => return self.ask(Reach::Direct, &stranger(listed)).await,
+            (Reach::Direct, Some(_)) => return self.ask(cluster, &stranger(listed)).await,
             (_, None) => "it has not started yet",
             (Reach::Ssh, _) => "the console knows no host for it to go through",
         };
@@ -147,7 +165,7 @@ impl Planner {
 pub(crate) fn stranger(listed: &ListedMember) -> MemberTarget {
     MemberTarget {
         name: listed.name.clone(),
-        host: HostId::from_random([0; 10]),
+        host: None,
         client_url: listed.client_urls.first().cloned().unwrap_or_default(),
         peer_url: listed.peer_urls.first().cloned().unwrap_or_default(),
     }
@@ -274,11 +292,16 @@ mod tests {
     fn lists_that_differ_are_no_list_and_neither_is_silence() {
         let member = |n: u8| MemberTarget {
             name: format!("m{n}"),
-            host: HostId::from_random([n; 10]),
+            host: Some(HostId::from_random([n; 10])),
             client_url: String::new(),
             peer_url: format!("http://10.0.0.{n}:2380"),
         };
-        let cluster = ClusterTarget { name: "demo".into(), reach: Reach::Direct, members: vec![member(1), member(2)] };
+        let cluster = ClusterTarget {
+            name: "demo".into(),
+            reach: Reach::Direct,
+            access: None,
+            members: vec![member(1), member(2)],
+        };
         let with =
             |list: Result<MemberList, &str>| Answer { status: Err(String::new()), list: list.map_err(str::to_owned) };
         let two = list(vec![listed(1, false), listed(2, false)]);

@@ -1,7 +1,14 @@
 //! Who of Patroni uses a cluster, asked right now. Invariant: asked for information only; a cluster that does not answer, or
 //! wants a login, has no scopes that are known, and a plan is made all the same.
 
-use crate::{context::Planner, effect::MemberTarget, error::PlanError, kinds::Kind, membership, plan::Plan};
+use crate::{
+    context::Planner,
+    effect::{ClusterTarget, MemberTarget},
+    error::PlanError,
+    kinds::Kind,
+    membership,
+    plan::Plan,
+};
 use futures::future::select_ok;
 use quorate_domain::{
     ClusterId,
@@ -32,7 +39,7 @@ impl Planner {
     async fn scopes(&self, cluster: &ClusterRecord, member: &ClusterMemberRecord) -> Result<Vec<PatroniScope>, String> {
         let target = MemberTarget::from(member);
         let ask = async {
-            let client = self.client(cluster.reach, &target).await?;
+            let client = self.client(&ClusterTarget::from(cluster), &target).await?;
             client.patroni_scopes(DEADLINE).await.map_err(|error| error.to_string())
         };
         timeout(DEADLINE, ask).await.unwrap_or_else(|_| Err(format!("{} does not answer", member.name)))

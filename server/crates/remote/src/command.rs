@@ -47,6 +47,13 @@ impl Command {
         self
     }
 
+    /// With more arguments.
+    #[must_use]
+    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.argv.extend(args.into_iter().map(Into::into));
+        self
+    }
+
     /// As root, however the host's login becomes it.
     #[must_use]
     pub fn root(mut self) -> Self {

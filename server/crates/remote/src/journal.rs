@@ -33,23 +33,34 @@ pub struct JournalEntry {
     pub message: String,
 }
 
+/// Runs a command and cuts its output off on the host, because journalctl tells of no end to what comes after a cursor. Ends
+/// as the command did, unless the cut ended it (SIGPIPE).
+const BOUNDED: &str = r#"most=$1; shift; exec 3>&1
+status=$({ { "$@"; echo $? >&4; } | head -c "$most" >&3; } 4>&1)
+[ "$status" = 0 ] || [ "$status" = 141 ] || exit "$status""#;
+
 impl Host {
-    /// Entries of `unit` (a name of the console's own, such as `etcd.service`), oldest first; not more than fit 1 MiB as
-    /// JSON.
+    /// Entries of `unit` (such as `etcd.service`), oldest first; not more than fit 1 MiB as JSON: of the last ones the newest,
+    /// of those after a cursor the oldest, so that the next reading goes on there.
     ///
     /// # Errors
     /// As `run_ok`; `CommandFailed` also for a text that is no cursor. After an entry that the journal does not hold any
     /// more, it goes on with the next one that it has.
-    pub async fn journal(&self, unit: &'static str, from: &JournalFrom) -> Result<Vec<JournalEntry>, RemoteError> {
-        let fixed =
-            ["journalctl", "--unit", unit, "--output", "json", "--no-pager", "--quiet", "--output-fields", FIELDS];
-        let command = Command::new(fixed);
+    pub async fn journal(&self, unit: &str, from: &JournalFrom) -> Result<Vec<JournalEntry>, RemoteError> {
+        let most = MOST.to_string();
+        let command = Command::new(["/bin/sh", "-c", BOUNDED, "journal", &most, "journalctl", "--unit", unit]);
+        // All of a field: one of more than 4 KiB is left out otherwise, and panics are longer.
+        let command = command.args(["--output", "json", "--all", "--no-pager", "--quiet", "--output-fields", FIELDS]);
         let command = match from {
-            JournalFrom::Last(lines) => command.arg("--lines").arg(lines.to_string()),
+            JournalFrom::Last(lines) => command.args(["--reverse", "--lines"]).arg(lines.to_string()),
             JournalFrom::After(cursor) => command.arg(format!("--after-cursor={cursor}")),
         };
         let output = self.run_ok(command.root().deadline(DEADLINE).cap(MOST)).await?;
-        Ok(parse(&output.stdout))
+        let mut entries = parse(&output.stdout);
+        if matches!(from, JournalFrom::Last(_)) {
+            entries.reverse();
+        }
+        Ok(entries)
     }
 }
 

@@ -108,6 +108,10 @@ impl RootShells {
         self.start_from.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|from| from <= Instant::now())
     }
 
+    fn allow_again(&self) {
+        *self.start_from.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     fn give_up(&self) {
         *self.start_from.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + GIVEN_UP);
     }
@@ -128,10 +132,14 @@ impl Host {
             }
             None if !shells.may_start() => return Err(NoOutput::NotStarted),
             None => {
-                let Some(started) = self.start_root_shell().await else {
-                    shells.give_up();
+                // Given up until it is there: whoever drops this future on a deadline of his own must not have the next
+                // command wait in vain too, and a refusal is explained by a session. Half of the time is left to that.
+                shells.give_up();
+                let bound = START.min(command.deadline / 2);
+                let Ok(Some(started)) = timeout(bound, self.start_root_shell()).await else {
                     return Err(NoOutput::NotStarted);
                 };
+                shells.allow_again();
                 tokio::spawn(end_when_idle(Arc::downgrade(&shells.slot)));
                 started
             }
@@ -165,9 +173,8 @@ impl Host {
         let (stdin, stdout, stderr) = (child.stdin().take()?, child.stdout().take()?, child.stderr().take()?);
         let mut dialogue = Dialogue { stdin, stdout, stderr };
         let line = password.map(password_line);
-        let begun = timeout(START, dialogue.begin(line.as_ref().map_or(&[], |line| line.as_slice()))).await;
-        let ready = matches!(begun, Ok(Ok(())));
-        ready.then(|| RootShell { connection, _child: child, dialogue, used: Instant::now() })
+        let begun = dialogue.begin(line.as_ref().map_or(&[], |line| line.as_slice())).await;
+        begun.is_ok().then(|| RootShell { connection, _child: child, dialogue, used: Instant::now() })
     }
 }
 

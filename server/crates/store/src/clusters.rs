@@ -7,7 +7,7 @@ use crate::{
     tx::{Db, Query},
 };
 use quorate_domain::{
-    ClusterId,
+    ClusterId, HostId, SecretId,
     cluster::{ClusterMemberRecord, ClusterRecord},
     version::Version,
     wide::Wide,
@@ -18,9 +18,9 @@ use sqlx::sqlite::SqliteRow;
 macro_rules! select {
     ($tail:literal) => {
         sqlx::query(concat!(
-            "SELECT id, name, scheme, reach, version, token, quota, created_at,
+            "SELECT id, name, scheme, reach, version, token, quota, created_at, adopted, access,
                  (SELECT json_group_array(json_object('name', m.name, 'host', m.host, 'client_url', m.client_url,
-                         'peer_url', m.peer_url, 'data_dir', m.data_dir) ORDER BY m.position)
+                         'peer_url', m.peer_url, 'data_dir', m.data_dir, 'layout', json(m.layout)) ORDER BY m.position)
                      FROM cluster_members m WHERE m.cluster = clusters.id) AS members
              FROM clusters ",
             $tail
@@ -41,6 +41,8 @@ fn cluster(row: &SqliteRow) -> Result<ClusterRecord> {
         quota: Wide(row.parsed("quota")?),
         members: row.json("members")?,
         created_at: row.at("created_at")?,
+        adopted: row.cell("adopted")?,
+        access: row.parsed_opt("access")?,
     })
 }
 
@@ -127,8 +129,8 @@ impl Tx {
 
     async fn insert_cluster_parts(&mut self, new: &ClusterRecord) -> Result<()> {
         let query = sqlx::query(
-            "INSERT INTO clusters (id, name, scheme, reach, version, token, quota, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO clusters (id, name, scheme, reach, version, token, quota, created_at, adopted, access)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(new.id.as_str())
         .bind(new.name.as_str())
@@ -137,7 +139,9 @@ impl Tx {
         .bind(new.version.to_string())
         .bind(new.token.as_str())
         .bind(new.quota.to_string())
-        .bind(new.created_at.0);
+        .bind(new.created_at.0)
+        .bind(new.adopted)
+        .bind(new.access.as_ref().map(SecretId::as_str));
         self.execute(query, "adding a cluster").await?;
         self.insert_members(&new.id, &new.members).await
     }
@@ -145,16 +149,17 @@ impl Tx {
     async fn insert_members(&mut self, id: &ClusterId, members: &[ClusterMemberRecord]) -> Result<()> {
         for (position, member) in (0i64..).zip(members) {
             let query = sqlx::query(
-                "INSERT INTO cluster_members (cluster, position, name, host, client_url, peer_url, data_dir)
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO cluster_members (cluster, position, name, host, client_url, peer_url, data_dir, layout)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(id.as_str())
             .bind(position)
             .bind(member.name.as_str())
-            .bind(member.host.as_str())
+            .bind(member.host.as_ref().map(HostId::as_str))
             .bind(member.client_url.as_str())
             .bind(member.peer_url.as_str())
-            .bind(member.data_dir.as_str());
+            .bind(member.data_dir.as_str())
+            .bind(cells::json("layout", &member.layout)?);
             self.execute(query, "adding a member").await?;
         }
         Ok(())

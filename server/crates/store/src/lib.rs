@@ -38,6 +38,7 @@ pub use operations::{
     output::{LINE_MAX, NewOutput, STEP_OUTPUT_MAX},
 };
 pub use prune::{EVENT_DAYS, OUTPUT_DAYS, Pruned};
+pub use secrets::CLUSTER_ACCESS;
 pub use sessions::SessionRow;
 pub use store::Store;
 pub use tokens::TokenRow;

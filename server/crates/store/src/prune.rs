@@ -26,6 +26,8 @@ pub struct Pruned {
     pub sessions: u64,
     /// One-time codes.
     pub codes: u64,
+    /// Accesses to clusters that no cluster needs.
+    pub accesses: u64,
 }
 
 impl Store {
@@ -64,8 +66,21 @@ impl Store {
                 sqlx::query("DELETE FROM codes WHERE rowid IN (SELECT rowid FROM codes WHERE expires_at <= ? LIMIT ?)")
             })
             .await?;
+        let accesses = self
+            .delete_old(now.0.saturating_sub(DAY_MILLIS), || {
+                // An unfinished operation may bring a cluster back with the access that it had.
+                sqlx::query(
+                    "DELETE FROM secrets WHERE id IN (SELECT s.id FROM secrets s
+                         WHERE s.purpose = 'access to a cluster' AND s.updated_at < ?
+                         AND NOT EXISTS (SELECT 1 FROM clusters WHERE access = s.id)
+                         AND NOT EXISTS (SELECT 1 FROM operations WHERE state NOT IN ('done', 'unwound', 'handed_over')
+                             AND instr(plan_json, s.id) > 0)
+                         LIMIT ?)",
+                )
+            })
+            .await?;
         self.shrink().await?;
-        Ok(Pruned { events, output_lines, sessions, codes })
+        Ok(Pruned { events, output_lines, sessions, codes, accesses })
     }
 
     /// Gives free pages back, some at a time, so that others write in between.

@@ -11,6 +11,9 @@ use quorate_domain::{SecretId, Timestamp};
 use secrecy::SecretString;
 use sqlx::sqlite::SqliteRow;
 
+/// What the access to a cluster is sealed for.
+pub const CLUSTER_ACCESS: &str = "access to a cluster";
+
 fn place<'a>(id: &'a SecretId, purpose: &'a str) -> Place<'a> {
     Place { table: "secrets", row: id.as_str(), purpose }
 }

@@ -43,8 +43,7 @@ impl Pki {
     /// When a name is none.
     pub fn member(&self, names: &[&str]) -> Pair {
         let mut params = params(names[0], names);
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(params)
     }
 

@@ -78,7 +78,7 @@ impl Known {
             role: MemberRole::Voter,
             peer_urls: vec![member.peer_url.clone()],
             client_urls: vec![member.client_url.clone()],
-            host: Some(member.host.clone()),
+            host: member.host.clone(),
         }
     }
 
@@ -96,7 +96,7 @@ impl Known {
             role: if member.is_learner { MemberRole::Learner } else { MemberRole::Voter },
             peer_urls: member.peer_urls.clone(),
             client_urls: member.client_urls.clone(),
-            host: recorded.map(|m| m.host.clone()),
+            host: recorded.and_then(|m| m.host.clone()),
         }
     }
 }
@@ -162,7 +162,7 @@ pub fn assemble(scene: &Scene<'_>, previous: Option<&ClusterView>) -> ClusterVie
         members,
         tolerance,
         alarms,
-        quota: Some(scene.record.quota),
+        quota: Some(scene.record.quota).filter(|quota| quota.0 > 0),
         operation: scene.operation.clone(),
         tick_millis: 0,
     }

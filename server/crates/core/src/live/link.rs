@@ -97,7 +97,7 @@ pub struct DirectEndpoints;
 impl Endpoints for DirectEndpoints {
     async fn endpoint(&self, cluster: &ClusterRecord, member: &MemberAddress) -> Result<MemberEndpoint, String> {
         let recorded = cluster.members.iter().find(|m| match &member.host {
-            Some(host) => m.host == *host && m.name == member.name,
+            Some(host) => m.host.as_ref() == Some(host) && m.name == member.name,
             None => m.name == member.name,
         });
         recorded

@@ -95,10 +95,11 @@ impl Theatre {
 fn record(etcd: &EtcdCluster) -> ClusterRecord {
     let member = |i: usize| ClusterMemberRecord {
         name: etcd.member(i).name().to_owned(),
-        host: host(i),
+        host: Some(host(i)),
         client_url: etcd.member(i).client_url().to_owned(),
         peer_url: etcd.member(i).peer_url().to_owned(),
         data_dir: etcd.member(i).data_dir().display().to_string(),
+        layout: Default::default(),
     };
     ClusterRecord {
         id: ClusterId::from_random([7; 10]),
@@ -110,6 +111,8 @@ fn record(etcd: &EtcdCluster) -> ClusterRecord {
         quota: Wide(2 << 30),
         members: (0..etcd.len()).map(member).collect(),
         created_at: Timestamp(0),
+        adopted: false,
+        access: None,
     }
 }
 

@@ -11,12 +11,13 @@ use crate::{
 };
 use async_trait::async_trait;
 use quorate_domain::{
-    ClusterId, HostId, OperationId, Timestamp,
+    ClusterId, HostId, OperationId, SecretId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Contact, Elevation, HostSummary, Trust},
     operation::{Choice, LogEntry, LogKind, OperationState, OutputLine, Progress},
     wide::Wide,
 };
+use quorate_etcd::Access;
 use quorate_remote::{ConsoleKey, HostPool, Target};
 use quorate_store::{MasterKey, Store, StoreError};
 use std::{
@@ -102,6 +103,18 @@ impl Inventory for TestInventory {
     }
     async fn cluster_named(&self, _name: &str) -> Result<bool, StoreError> {
         Ok(false)
+    }
+    async fn all_hosts(&self) -> Result<Vec<HostSummary>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn all_clusters(&self) -> Result<Vec<ClusterRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn worked_on(&self, _host: &HostId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn access(&self, _id: &SecretId) -> Result<Access, String> {
+        Err("the suite keeps no secrets".into())
     }
     fn key_changed(&self, _host: &HostId) {}
     async fn register_cluster(&self, _id: &ClusterId, _new: &NewCluster) -> Result<(), String> {
@@ -279,11 +292,12 @@ fn undoable(plan: &Plan, step: usize) -> bool {
 /// The plans of every kind.
 fn plans() -> Vec<Plan> {
     use crate::kinds::{
-        add_member, edit_settings, install_cluster, move_leader, promote_member, remove_member, repair_drift,
-        replace_member, rolling_restart, shrink_cluster, uninstall_cluster,
+        add_member, adopt_cluster, edit_settings, install_cluster, move_leader, promote_member, remove_member,
+        repair_drift, replace_member, rolling_restart, shrink_cluster, uninstall_cluster,
     };
     let plans = vec![
         add_member::tests::sample_plan(),
+        adopt_cluster::tests::sample_plan(),
         edit_settings::tests::sample_plan(),
         install_cluster::tests::sample_plan(),
         move_leader::tests::sample_plan(),

@@ -42,7 +42,7 @@ impl Executor {
 
     async fn reached(&self, cluster: &ClusterTarget, index: usize) -> Result<MemberClient, OperationError> {
         let member = &cluster.members[index];
-        let client = self.planner.client(cluster.reach, member).await;
+        let client = self.planner.client(cluster, member).await;
         client.map_err(|why| OperationError::Verify(format!("{}: {why}", member.name)))
     }
 }

@@ -97,7 +97,7 @@ impl Executor {
         let chosen = healthy.max_by_key(|m| Some(m.id) == seen.roster.leader);
         let listed = chosen.and_then(|m| seen.list.members.iter().find(|l| l.id == m.id)).ok_or(EtcdError::NoLeader)?;
         let target = target_of(cluster, listed);
-        let client = self.planner.client(cluster.reach, &target).await;
+        let client = self.planner.client(cluster, &target).await;
         client.map_err(|why| EtcdError::BadUrl { url: target.client_url, reason: why })
     }
 
@@ -161,11 +161,12 @@ mod tests {
     fn a_member_is_reached_where_the_plan_says_and_a_stranger_where_it_says_itself() {
         let planned = MemberTarget {
             name: "m1".into(),
-            host: HostId::from_random([1; 10]),
+            host: Some(HostId::from_random([1; 10])),
             client_url: "http://planned:2379".into(),
             peer_url: "http://10.0.0.1:2380".into(),
         };
-        let cluster = ClusterTarget { name: "demo".into(), reach: Reach::Direct, members: vec![planned.clone()] };
+        let cluster =
+            ClusterTarget { name: "demo".into(), reach: Reach::Direct, access: None, members: vec![planned.clone()] };
         let listed = |peer: &str| ListedMember {
             id: MemberId(1),
             name: "x".into(),

@@ -115,12 +115,13 @@ fn target(params: &InstallParams) -> ClusterTarget {
     ClusterTarget {
         name: params.name.clone(),
         reach: params.reach,
+        access: None,
         members: params
             .members
             .iter()
             .map(|m| MemberTarget {
                 name: m.name.clone(),
-                host: m.host.clone(),
+                host: Some(m.host.clone()),
                 client_url: url(&m.address, params.client_port),
                 peer_url: url(&m.address, params.peer_port),
             })

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use quorate_domain::{
     MemberId,
+    cluster::ClusterMemberRecord,
     membership::RemoveMemberParams,
     names::split_url,
     plan::{Check, OperationClass, Verdict},
@@ -141,15 +142,24 @@ pub(super) fn removal(scene: &Scene, leaving: &[&Seat], token: &str) -> Removal 
 
 /// A removed member exits by itself, and its unit would revive it for ever.
 fn rest_lane(seat: &Seat, token: &str) -> Option<Lane> {
-    let data_dir = &seat.record.as_ref()?.data_dir;
-    let part = service::lay_to_rest(data_dir, token);
-    Some(Lane { diagnose: vec![service::journal()], ..Lane::at(seat.place()?, part) })
+    let record = seat.record.as_ref().filter(|record| record.can_rest().is_ok())?;
+    let unit = &record.layout.unit;
+    let part = service::lay_to_rest(unit, &record.data_dir, token);
+    Some(Lane { diagnose: vec![service::journal(unit)], ..Lane::at(seat.place()?, part) })
 }
 
 /// Whether its host can be laid to rest.
 fn host_check(seat: &Seat) -> Option<Check> {
-    let why = seat.reached.as_ref().err()?;
-    let advice = "It is removed from the cluster all the same. When its host is back, run there: systemctl disable --now etcd.service";
+    let (why, advice) = match (&seat.reached, seat.record.as_ref().map(ClusterMemberRecord::can_rest)) {
+        (_, Some(Err(why))) => {
+            (why, "It is removed from the cluster all the same; stop its etcd yourself, so that it does not come back")
+        }
+        (Err(why), _) => (
+            why.clone(),
+            "It is removed from the cluster all the same. When its host is back, run there: systemctl disable --now etcd.service",
+        ),
+        (Ok(()), _) => return None,
+    };
     Some(Check::new("contact", seat.name(), Verdict::Warn, why, advice))
 }
 

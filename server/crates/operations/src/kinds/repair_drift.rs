@@ -13,7 +13,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use quorate_domain::{
-    etcd_conf::{CONF_PATH, DROP_IN, DROP_IN_PATH, UNIT, UNIT_PATH},
+    etcd_conf::{DROP_IN, DROP_IN_PATH, UNIT, UNIT_PATH},
     membership::RepairParams,
     plan::{Check, OperationClass, Verdict},
 };
@@ -95,7 +95,10 @@ fn lane(inspection: &Inspection, i: usize, seat: &Seat, token: &str) -> Result<O
     // A file whose owner alone drifted is written as it is.
     let as_it_is = || seat.conf.clone().filter(|_| drifts("owner"));
     if let Some(after) = inspection.repaired(i)?.or_else(as_it_is) {
-        part = part.then(files::put(CONF_PATH, &accounts::own(0o644), &after, seat.conf.as_deref(), token));
+        // One that is as the guide wants it is written so; any other keeps its owner.
+        let guides = accounts::own(0o644);
+        let who = if inspection.scene.record.adopted { &seat.conf_ownership } else { &guides };
+        part = part.then(files::put(&seat.layout().conf, who, &after, seat.conf.as_deref(), token));
     }
     let mut unit = Part::default();
     if drifts("unit") {
@@ -110,9 +113,10 @@ fn lane(inspection: &Inspection, i: usize, seat: &Seat, token: &str) -> Result<O
         part = part.then(service::reload_around(unit));
     }
     if drifts("enabled") {
-        let enable = crate::effect::Action::from(Run::new(["systemctl", "enable", service::UNIT]))
-            .unless(Condition::succeeds(["systemctl", "is-enabled", "--quiet", service::UNIT]));
-        let undo = Run::new(["systemctl", "disable", service::UNIT]);
+        let name = seat.layout().unit;
+        let enable = crate::effect::Action::from(Run::new(["systemctl", "enable", &name]))
+            .unless(Condition::succeeds(["systemctl", "is-enabled", "--quiet", &name]));
+        let undo = Run::new(["systemctl", "disable", &name]);
         part = part.then(Part { actions: vec![enable], undo: vec![undo.into()] });
     }
     if part == Part::default() {
@@ -152,8 +156,8 @@ pub(crate) mod tests {
             facts.etcd.drop_in = Some(DROP_IN.into());
             facts.etcd.unit_enabled = true;
             facts.etcd.binary_version = Some(Version::new(3, 5, 16));
-            let ownership = BTreeMap::from([(CONF_PATH.to_owned(), "etcd:etcd 644".to_owned())]);
-            Found { facts: Some(facts), ownership, problem: String::new() }
+            let ownership = BTreeMap::from([("/etc/etcd/etcd.conf".to_owned(), "etcd:etcd 644".to_owned())]);
+            Found { facts: Some(facts), ownership, foreign: None, problem: String::new() }
         });
         let found = found.collect();
         Inspection::of(scene, found)

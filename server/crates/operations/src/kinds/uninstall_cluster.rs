@@ -5,7 +5,7 @@
 use super::{Kind, params_of};
 use crate::{
     context::Planner,
-    effect::{Effect, MemberTarget, NewCluster, Place},
+    effect::{Effect, NewCluster, Place},
     error::PlanError,
     membership,
     plan::{Lane, Plan, Step},
@@ -57,12 +57,13 @@ impl Kind for UninstallCluster {
         let record = membership::record(planner, &params.cluster).await?;
         let mut sites = Vec::new();
         for member in &record.members {
-            if let Some(host) = planner.inventory.host(&member.host).await? {
+            if let Some(host) = planner.host_of(member).await? {
                 sites.push((member.clone(), host));
             }
         }
         let sites = join_all(sites.into_iter().map(async |(member, host)| {
             let reached = planner.connect(&host.id, &host.name).await.map(drop).map_err(|e| e.to_string());
+            let reached = reached.and_then(|()| member.can_rest());
             Site { member, host, reached }
         }));
         self.compose(&record, &params, &sites.await)
@@ -107,9 +108,10 @@ impl UninstallCluster {
 /// Stops it for good; undo puts the data back and starts it.
 fn rest_lane(site: &Site, token: &str) -> Lane {
     let data_dir = &site.member.data_dir;
-    let mut part = service::lay_to_rest(data_dir, token);
-    part.undo = service::bring_member_back(data_dir, token);
-    Lane { diagnose: vec![service::journal()], ..Lane::at(Place::of(&site.host), part) }
+    let unit = &site.member.layout.unit;
+    let mut part = service::lay_to_rest(unit, data_dir, token);
+    part.undo = service::bring_member_back(unit, data_dir, token);
+    Lane { diagnose: vec![service::journal(unit)], ..Lane::at(Place::of(&site.host), part) }
 }
 
 fn contact(site: &Site) -> Check {
@@ -130,8 +132,9 @@ fn again(record: &ClusterRecord) -> NewCluster {
         version: record.version,
         token: record.token.clone(),
         quota: record.quota,
-        data_dir: record.members.first().map_or_else(String::new, |m| m.data_dir.clone()),
-        members: record.members.iter().map(MemberTarget::from).collect(),
+        members: record.members.clone(),
+        adopted: record.adopted,
+        access: record.access.clone(),
     }
 }
 

@@ -5,11 +5,11 @@
 use super::{Scene, Seat};
 use crate::{
     plan::{Lane, Step},
-    steps::{accounts, begun, files},
+    steps::{begun, files},
 };
 use quorate_domain::{
     HostId, MemberId,
-    etcd_conf::{CONF_PATH, Setting, with_settings},
+    etcd_conf::{Setting, with_settings},
     plan::{Check, Verdict},
 };
 
@@ -72,12 +72,14 @@ pub(crate) fn as_existing(initial_cluster: &str) -> [(&'static str, Setting); 2]
 pub(crate) fn set(seat: &Seat, settings: &[(&str, Setting)], step: &str, token: &str) -> Result<Option<Lane>, String> {
     seat.reached.clone()?;
     let place = seat.place().ok_or("the console does not know its host")?;
-    let before = seat.conf.as_deref().ok_or_else(|| format!("there is no {CONF_PATH} there"))?;
+    let layout = seat.layout();
+    layout.editable()?;
+    let before = seat.conf.as_deref().ok_or_else(|| format!("there is no {} there", layout.conf))?;
     let after = with_settings(before, settings)?;
     if after == before {
         return Ok(None);
     }
     let (note, never) = begun(token, step);
-    let write = files::put(CONF_PATH, &accounts::own(0o644), &after, Some(before), token);
+    let write = files::put(&layout.conf, &seat.conf_ownership, &after, Some(before), token);
     Ok(Some(Lane { undo_unless: Some(never), ..Lane::at(place, note.then(write)) }))
 }

@@ -174,7 +174,7 @@ impl Joining {
     fn target_of(&self, member: &InstallMember) -> MemberTarget {
         MemberTarget {
             name: member.name.clone(),
-            host: member.host.clone(),
+            host: Some(member.host.clone()),
             client_url: self.url(member, self.params.client_port),
             peer_url: self.url(member, self.params.peer_port),
         }

@@ -5,10 +5,11 @@ use crate::{
     effect::{ClusterTarget, MemberTarget},
     kinds::install_cluster::tests::host,
     observe::Observed,
+    steps::accounts,
 };
 use quorate_domain::{
     ClusterId, MemberId, Timestamp,
-    cluster::{ClusterMemberRecord, ClusterRecord, MemberRole, Reach, Scheme},
+    cluster::{ClusterMemberRecord, ClusterRecord, Layout, MemberRole, Reach, Scheme},
     quorum::{Roster, Standing},
     version::Version,
 };
@@ -33,6 +34,8 @@ pub(crate) fn scene(size: u8, down: &[u8]) -> Scene {
         quota: (2 << 30).into(),
         members: seats.iter().filter_map(|seat| seat.record.clone()).collect(),
         created_at: Timestamp(0),
+        adopted: false,
+        access: None,
     };
     Scene { record, seats, roster, seen: Ok(seen), gone: Vec::new() }
 }
@@ -51,15 +54,17 @@ fn seat(n: u8, up: bool) -> Seat {
         standing: Standing { id: MemberId(n.into()), name: name.clone(), role: MemberRole::Voter, healthy: up },
         record: Some(ClusterMemberRecord {
             name,
-            host: host(n).id,
+            host: Some(host(n).id),
             client_url: url(2379),
             peer_url: url(2380),
             data_dir: "/var/lib/etcd".into(),
+            layout: Layout::default(),
         }),
         host: Some(host(n)),
         reached: if up { Ok(()) } else { Err("no route to the host".into()) },
         connection: None,
         conf: up.then(|| conf.to_owned()),
+        conf_ownership: accounts::own(0o644),
     }
 }
 

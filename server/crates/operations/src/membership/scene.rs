@@ -8,12 +8,12 @@ use crate::{
     observe::Observed,
     plan::Plan,
     provision::login,
+    steps::{accounts, files::Ownership},
 };
 use futures::future::join_all;
 use quorate_domain::{
     ClusterId, HostId, MemberId,
-    cluster::{ClusterMemberRecord, ClusterRecord, MemberRole},
-    etcd_conf::CONF_PATH,
+    cluster::{ClusterMemberRecord, ClusterRecord, Layout, MemberRole},
     host::HostSummary,
     names::split_url,
     plan::{Check, Verdict},
@@ -57,8 +57,10 @@ pub(crate) struct Seat {
     pub reached: Result<(), String>,
     /// The connection to its host.
     pub connection: Option<Arc<Host>>,
-    /// Its etcd.conf; none when there is none at the usual place.
+    /// Its etcd.conf; none when there is none at its place.
     pub conf: Option<String>,
+    /// Who owns that file, and its mode.
+    pub conf_ownership: Ownership,
 }
 
 impl Seat {
@@ -79,6 +81,11 @@ impl Seat {
             peer_url: self.listed.peer_urls.first().cloned().unwrap_or_default(),
             client_url: self.client_url(),
         }
+    }
+
+    /// How etcd lies on its host.
+    pub fn layout(&self) -> Layout {
+        self.record.as_ref().map_or_else(Layout::default, |r| r.layout.clone())
     }
 
     fn client_url(&self) -> String {
@@ -105,11 +112,7 @@ impl Scene {
     /// No such cluster, or the store failed.
     pub async fn look(planner: &Planner, id: &ClusterId) -> Result<Self, PlanError> {
         let record = record(planner, id).await?;
-        let expected = ClusterTarget {
-            name: record.name.clone(),
-            reach: record.reach,
-            members: record.members.iter().map(MemberTarget::from).collect(),
-        };
+        let expected = ClusterTarget::from(&record);
         let seen = planner.observe(&expected).await;
         let list = seen.as_ref().map_or(MemberList { cluster_id: 0, members: Vec::new() }, |seen| seen.list.clone());
         let roster = seen.as_ref().map_or_else(
@@ -121,7 +124,7 @@ impl Scene {
             seat(planner, listed.clone(), standing.clone(), record)
         }));
         let seats = seats.await.into_iter().collect::<Result<Vec<_>, PlanError>>()?;
-        let found = |m: &ClusterMemberRecord| seats.iter().any(|s| s.record.as_ref().is_some_and(|r| r.host == m.host));
+        let found = |m: &ClusterMemberRecord| seats.iter().any(|s| s.record.as_ref().is_some_and(|r| r == m));
         let gone = record.members.iter().filter(|m| seen.is_ok() && !found(m)).map(|m| m.name.clone()).collect();
         Ok(Self { record, seats, roster, seen, gone })
     }
@@ -146,17 +149,20 @@ impl Scene {
     /// The same but those of `without`.
     pub fn target_without(&self, without: &[MemberId]) -> ClusterTarget {
         let members = self.staying(without).filter_map(Seat::target).collect();
-        ClusterTarget { name: self.record.name.clone(), reach: self.record.reach, members }
+        ClusterTarget { members, ..ClusterTarget::from(&self.record) }
     }
 
     /// The members as the console expects them once `without` have left; those that are gone already are not among them.
     pub fn records_without(&self, without: &[MemberId]) -> Vec<ClusterMemberRecord> {
-        let known =
-            self.staying(without).filter_map(|seat| Some(seat.target()?.record(&seat.record.as_ref()?.data_dir)));
-        let mut records: Vec<ClusterMemberRecord> = known.collect();
+        let known = self.staying(without).filter_map(|seat| {
+            let (MemberTarget { name, client_url, peer_url, .. }, record) = (seat.target()?, seat.record.clone()?);
+            let place = self.record.members.iter().position(|m| *m == record);
+            Some((place, ClusterMemberRecord { name, client_url, peer_url, ..record }))
+        });
+        let mut records: Vec<(Option<usize>, ClusterMemberRecord)> = known.collect();
         // In the order that people know.
-        records.sort_by_key(|r| self.record.members.iter().position(|m| m.host == r.host));
-        records
+        records.sort_by_key(|(place, _)| *place);
+        records.into_iter().map(|(_, record)| record).collect()
     }
 
     /// The seat of a member.
@@ -316,27 +322,53 @@ async fn seat(
     record: Option<ClusterMemberRecord>,
 ) -> Result<Seat, PlanError> {
     let host = match &record {
-        Some(record) => planner.inventory.host(&record.host).await?,
+        Some(record) => planner.host_of(record).await?,
         None => None,
     };
-    let mut seat = Seat { listed, standing, record, host, reached: Ok(()), connection: None, conf: None };
+    let conf_ownership = accounts::own(0o644);
+    let mut seat =
+        Seat { listed, standing, record, host, reached: Ok(()), connection: None, conf: None, conf_ownership };
+    let layout = seat.layout();
     let found = match &seat.host {
         Some(host) => match planner.connect(&host.id, &host.name).await {
-            Ok(connection) => conf_of(&connection).await.map(|conf| (connection, conf)),
+            Ok(connection) => conf_of(&connection, &layout.conf).await.map(|conf| (connection, conf)),
             Err(error) => Err(error.to_string()),
         },
         None => Err("the console does not know its host".into()),
     };
     match found {
-        Ok((connection, conf)) => (seat.connection, seat.conf) = (Some(connection), conf),
+        Ok((connection, conf)) => {
+            seat.connection = Some(connection);
+            if let Some((text, ownership)) = conf {
+                (seat.conf, seat.conf_ownership) = (Some(text), ownership);
+            }
+            seat.reached = layout.steerable();
+        }
         Err(why) => seat.reached = Err(why),
     }
     Ok(seat)
 }
 
-/// The configuration at the usual place; none when there is none.
-async fn conf_of(host: &Host) -> Result<Option<String>, String> {
-    let cat = Command::new(["cat", "--", CONF_PATH]).root().deadline(DEADLINE).cap(CONF_MAX);
-    let output = host.run(cat).await.map_err(|error| error.to_string())?;
-    Ok((output.status == 0).then(|| output.text().into_owned()))
+/// The configuration at `path` with its owner; none when there is none.
+async fn conf_of(host: &Host, path: &str) -> Result<Option<(String, Ownership)>, String> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let ask = async |argv: &[&str]| {
+        let command = Command::new(argv.iter().copied()).root().deadline(DEADLINE).cap(CONF_MAX);
+        host.run(command).await.map_err(|error| error.to_string())
+    };
+    let text = ask(&["cat", "--", path]).await?;
+    let owner = ask(&["stat", "--format=%U %G %a", "--", path]).await?;
+    let found = (text.status == 0 && owner.status == 0).then(|| (text.text().into_owned(), owned(&owner.text())));
+    Ok(found)
+}
+
+/// Reads `owner group mode`.
+fn owned(text: &str) -> Ownership {
+    let mut words = text.split_whitespace();
+    let mut word = || words.next().unwrap_or(accounts::USER).to_owned();
+    let (owner, group) = (word(), word());
+    let mode = u32::from_str_radix(&word(), 8).unwrap_or(0o644);
+    Ownership { owner, group, mode }
 }

@@ -165,9 +165,10 @@ impl<'a> Provision<'a> {
         self.starting(site, Part { actions: vec![wait.into()], undo: Vec::new() })
     }
 
-    /// Waits until systemd calls the etcd active that `start_first` started.
+    /// Waits until systemd calls the etcd active that `start_first` started; starts it again if somebody stopped it since.
     pub fn active(&self, site: &Site<'_>) -> Lane {
-        Lane { diagnose: vec![service::journal()], ..site.lane(service::wait_active(START_SECONDS)) }
+        let part = service::start().then(service::wait_active(START_SECONDS));
+        Lane { diagnose: vec![service::journal(service::UNIT)], ..site.lane(part) }
     }
 
     fn starting(&self, site: &Site<'_>, until: Part) -> Lane {
@@ -182,7 +183,7 @@ impl<'a> Provision<'a> {
         };
         let guard = self.nobody_else().actions.into_iter().map(ours).collect();
         let guard = Part { actions: guard, undo: Vec::new() };
-        Lane { diagnose: vec![service::journal()], ..self.changing(site, "start", guard, part) }
+        Lane { diagnose: vec![service::journal(service::UNIT)], ..self.changing(site, "start", guard, part) }
     }
 }
 

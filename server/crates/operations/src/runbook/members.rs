@@ -89,11 +89,11 @@ mod tests {
         let url = |port: u16| format!("http://10.77.0.11:{port}");
         let target = MemberTarget {
             name: "lab1".into(),
-            host: HostId::from_random([1; 10]),
+            host: Some(HostId::from_random([1; 10])),
             client_url: url(2379),
             peer_url: url(2380),
         };
-        let cluster = ClusterTarget { name: "demo".into(), reach: Reach::Direct, members: vec![target] };
+        let cluster = ClusterTarget { name: "demo".into(), reach: Reach::Direct, access: None, members: vec![target] };
         let member = |id| MemberRef { name: "lab1".into(), id, peer_url: url(2380), client_url: url(2379) };
         let (old, new) = (member(Some(MemberId(0xab))), member(None));
         for change in [

@@ -128,6 +128,15 @@ impl Store {
         rows.iter().map(|row| Ok((row.parsed("host")?, row.parsed("operation")?))).collect()
     }
 
+    /// Whether any operation of this console ever claimed `host`.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn worked_on(&self, host: &HostId) -> Result<bool> {
+        let query = sqlx::query("SELECT 1 FROM operation_hosts WHERE host = ? LIMIT 1").bind(host.as_str());
+        Ok(self.reader().optional(query, READING).await?.is_some())
+    }
+
     /// Which cluster is claimed by which unfinished operation.
     ///
     /// # Errors

@@ -49,6 +49,9 @@ async fn a_database_of_the_first_release_opens_and_reads() {
     assert_eq!(store.output(&operation.id, 0, 10).await.unwrap()[0].text, "hello");
     let cluster = &store.clusters().await.unwrap()[0];
     assert_eq!((cluster.members.len(), cluster.quota.0), (1, 2_147_483_648));
+    let member = &cluster.members[0];
+    assert!(member.layout.is_guides() && member.host.as_ref() == Some(&host.id), "what an install left");
+    assert!(!cluster.adopted && cluster.access.is_none());
     assert_eq!(store.cluster_events(&cluster.id, None, 10).await.unwrap().len(), 1);
     assert_eq!(store.audit_page(None, 10).await.unwrap().len(), 1);
     store.close().await;

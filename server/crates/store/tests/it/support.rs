@@ -97,10 +97,11 @@ pub fn host(name: &str) -> HostSummary {
 pub fn cluster(name: &str, hosts: &[HostId]) -> ClusterRecord {
     let member = |(i, host): (usize, &HostId)| ClusterMemberRecord {
         name: format!("m{i}"),
-        host: host.clone(),
+        host: Some(host.clone()),
         client_url: format!("http://10.77.0.1{i}:2379"),
         peer_url: format!("http://10.77.0.1{i}:2380"),
         data_dir: "/var/lib/etcd".into(),
+        layout: Default::default(),
     };
     ClusterRecord {
         id: cluster_id(name),
@@ -112,6 +113,8 @@ pub fn cluster(name: &str, hosts: &[HostId]) -> ClusterRecord {
         quota: Wide(u64::MAX),
         members: hosts.iter().enumerate().map(member).collect(),
         created_at: Timestamp(7),
+        adopted: false,
+        access: None,
     }
 }
 

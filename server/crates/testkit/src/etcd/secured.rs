@@ -46,7 +46,8 @@ impl SecuredEtcd {
         let process = EtcdProcess::start(&etcd_binary(VERSION), shape, &initial, &format!("test-{ip}"), "new", &tls);
         let new = Self { process, pki, _files: files, _wire: wire };
         let client = new.client(&new.material());
-        until(PATIENCE, "it answers", async || client.status(CALL).await.is_ok_and(|s| s.status.leader.is_some())).await;
+        until(PATIENCE, "it answers", async || client.status(CALL).await.is_ok_and(|s| s.status.leader.is_some()))
+            .await;
         new
     }
 

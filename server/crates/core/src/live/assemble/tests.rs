@@ -14,10 +14,11 @@ pub(in crate::live) const CLUSTER: u64 = 0xc0ffee;
 pub(in crate::live) fn record(size: u8) -> ClusterRecord {
     let member = |n: u8| ClusterMemberRecord {
         name: format!("m{n}"),
-        host: HostId::from_random([n; 10]),
+        host: Some(HostId::from_random([n; 10])),
         client_url: format!("http://10.0.0.{n}:2379"),
         peer_url: format!("http://10.0.0.{n}:2380"),
         data_dir: "/var/lib/etcd".into(),
+        layout: Default::default(),
     };
     ClusterRecord {
         id: ClusterId::from_random([1; 10]),
@@ -29,6 +30,8 @@ pub(in crate::live) fn record(size: u8) -> ClusterRecord {
         quota: Wide(2 << 30),
         members: (1..=size).map(member).collect(),
         created_at: Timestamp(0),
+        adopted: false,
+        access: None,
     }
 }
 
@@ -245,7 +248,8 @@ fn units_come_by_host_and_learners_have_no_vote() {
     let mut stage = Stage::new(4);
     stage.known[3].role = MemberRole::Learner;
     let unit = UnitState { active: "active".into(), enabled: true, taken_at: Timestamp(1) };
-    stage.units.insert(stage.record.members[0].host.clone(), unit.clone());
+    let host = stage.record.members[0].host.clone().expect("a host");
+    stage.units.insert(host, unit.clone());
     let view = stage.step(0, &[says(5, 1), says(5, 1), says(5, 1), says(9, 4)]);
     assert_eq!((view.members[0].unit.as_ref(), view.members[1].unit.as_ref()), (Some(&unit), None));
     assert_eq!((view.leader, view.tolerance.voters), (Some(MemberId(1)), 3));
@@ -263,7 +267,7 @@ fn a_listed_member_finds_its_host_by_peer_url_and_its_name_in_the_record() {
     };
     let known = Known::listed(&listed, &record);
     assert_eq!((known.name.as_str(), known.role), ("m2", MemberRole::Learner));
-    assert_eq!(known.host.as_ref(), Some(&record.members[1].host));
+    assert_eq!(known.host, record.members[1].host);
 }
 
 fn any_answer() -> impl Strategy<Value = Option<Option<Says>>> {

@@ -117,8 +117,9 @@ fn register(params: &InstallParams, target: &ClusterTarget) -> Action {
         version: params.version,
         token: params.token.clone(),
         quota: params.quota,
-        data_dir: params.data_dir.clone(),
-        members: target.members.clone(),
+        members: target.members.iter().map(|m| m.clone().record(&params.data_dir)).collect(),
+        adopted: false,
+        access: None,
     })
     .into()
 }
