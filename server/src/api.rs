@@ -41,6 +41,7 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
     components(schemas(
         problem::ProblemBody,
         quorate_domain::live::LiveMessage,
+        quorate_domain::host_task::FinishRemovalParams,
         quorate_domain::install::InstallParams,
         membership::AddMemberParams,
         membership::MemberParams,
@@ -94,6 +95,8 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(hosts::trust_host))
         .routes(routes!(hosts::check_host))
         .routes(routes!(hosts::list_host_checks))
+        .routes(routes!(hosts::list_host_tasks))
+        .routes(routes!(hosts::forget_host_task))
         .routes(routes!(hosts::set_sudo_password))
         .routes(routes!(hosts::get_ssh_key))
         .routes(routes!(users::list_users, users::invite_user))

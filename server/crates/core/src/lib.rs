@@ -10,6 +10,7 @@ pub mod clusters;
 pub mod config;
 pub mod console;
 pub mod error;
+mod host_tasks;
 pub mod hosts;
 mod housekeeping;
 mod inventory;

@@ -156,6 +156,8 @@ impl Tx {
             .bind(member.peer_url.as_str())
             .bind(member.data_dir.as_str());
             self.execute(query, "adding a member").await?;
+            // What an earlier member left there is this one's now.
+            self.void_host_tasks(&member.host).await?;
         }
         Ok(())
     }

@@ -335,7 +335,7 @@ async fn seat(
 }
 
 /// The configuration at the usual place; none when there is none.
-async fn conf_of(host: &Host) -> Result<Option<String>, String> {
+pub(crate) async fn conf_of(host: &Host) -> Result<Option<String>, String> {
     let cat = Command::new(["cat", "--", CONF_PATH]).root().deadline(DEADLINE).cap(CONF_MAX);
     let output = host.run(cat).await.map_err(|error| error.to_string())?;
     Ok((output.status == 0).then(|| output.text().into_owned()))
