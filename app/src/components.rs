@@ -12,6 +12,7 @@ pub(crate) mod empty;
 pub(crate) mod facts;
 pub(crate) mod field;
 pub(crate) mod host_choice;
+pub(crate) mod host_tasks;
 pub(crate) mod icon;
 pub(crate) mod keyed;
 pub(crate) mod load;

@@ -102,6 +102,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/hosts") view=page(Hosts) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts/add") view=page(AddHosts) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts/:id") view=page(Host) ssr=SsrMode::Async/>
+                    <Route path=path!("/hosts/:id/change/:kind/:member") view=page(ChangeMember) ssr=SsrMode::Async/>
                     <Route path=path!("/operations") view=page(Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/operations/:id") view=page(Operation) ssr=SsrMode::Async/>
                     <Route path=path!("/audit") view=page(Audit) ssr=SsrMode::Async/>

@@ -1,7 +1,7 @@
 //! Paths of the site, as links are written. Invariant: `lib.rs` has the route table, everything else asks here, so
 //! that a path is spelled in two places at most.
 
-use quorate_domain::{ClusterId, HostId, MemberId, OperationId};
+use quorate_domain::{ClusterId, HostId, HostTaskId, MemberId, OperationId};
 
 pub(crate) const FLEET: &str = "/";
 pub(crate) const INSTALL: &str = "/clusters/install";
@@ -70,6 +70,11 @@ pub(crate) fn change(id: &ClusterId, kind: &str, member: Option<MemberId>) -> St
 /// A host's page.
 pub(crate) fn host(id: &HostId) -> String {
     format!("/hosts/{id}")
+}
+
+/// The review of what is left to be done on a host.
+pub(crate) fn finish_removal(host: &HostId, task: &HostTaskId) -> String {
+    format!("/hosts/{host}/change/finish_removal/{task}")
 }
 
 /// An operation's page.

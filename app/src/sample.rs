@@ -1,9 +1,10 @@
 //! Values for unit tests of this crate. Invariant: compiled for tests only.
 
 use quorate_domain::{
-    ClusterId, HostId, MemberId, OperationId, Timestamp,
+    ClusterId, HostId, HostTaskId, MemberId, OperationId, Timestamp,
     cluster::{ClusterView, MemberRole, MemberStatus, MemberView, Reach, Reachability, Scheme},
     host::{Contact, Elevation, HostSummary, Trust},
+    host_task::HostTask,
     journal::{JournalLine, LineLevel, MemberJournal},
     operation::{OperationState, OperationSummary},
     plan::{Check, DiffChange, DiffLine, EffectView, OperationClass, PlanStep, PlanView, Verdict},
@@ -28,6 +29,26 @@ pub(crate) fn view(name: &str, voters: u8, healthy: u8) -> ClusterView {
         no_quorum_since: None,
         operation: None,
         tick_millis: 1000,
+    }
+}
+
+/// What the removal of the third of three left on its host.
+pub(crate) fn host_task() -> HostTask {
+    HostTask {
+        id: HostTaskId::from_random([1; 10]),
+        host: HostId::from_random([3; 10]),
+        host_name: "lab3".into(),
+        cluster: ClusterId::from_random([4; 10]),
+        cluster_name: "demo".into(),
+        member: "lab3".into(),
+        peer_url: "http://10.77.0.13:2380".into(),
+        data_dir: "/var/lib/etcd".into(),
+        layout: Default::default(),
+        token: "tok".into(),
+        left_by: OperationId::from_random([5; 10]),
+        attempt: None,
+        problem: String::new(),
+        created_at: Timestamp(1_700_000_000_000),
     }
 }
 

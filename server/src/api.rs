@@ -43,6 +43,7 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         problem::ProblemBody,
         quorate_domain::live::LiveMessage,
         quorate_domain::adopt::AdoptParams,
+        quorate_domain::host_task::FinishRemovalParams,
         quorate_domain::install::InstallParams,
         membership::AddMemberParams,
         membership::MemberParams,
@@ -97,6 +98,8 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(hosts::trust_host))
         .routes(routes!(hosts::check_host))
         .routes(routes!(hosts::list_host_checks))
+        .routes(routes!(hosts::list_host_tasks))
+        .routes(routes!(hosts::forget_host_task))
         .routes(routes!(hosts::set_sudo_password))
         .routes(routes!(hosts::get_ssh_key))
         .routes(routes!(users::list_users, users::invite_user))

@@ -17,6 +17,7 @@ use crate::{
         dialog::Dialog,
         facts::fact_list,
         field::Field,
+        host_tasks::host_tasks,
         icon::Icon,
         load::load,
         problem::{ProblemBox, problem_page},
@@ -35,8 +36,9 @@ use crate::{
 };
 use leptos::{prelude::*, task::spawn_local};
 use quorate_domain::{
-    Action, ClusterId,
+    Action, ClusterId, HostId,
     cluster::{ClusterEvent, ClusterView, Reach, Scheme},
+    host_task::HostTask,
     live::LiveMessage,
 };
 
@@ -100,8 +102,9 @@ fn gone() -> AnyView {
 fn overview(page: ClusterPage) -> AnyView {
     let id = page.view.id.clone();
     let Some(view) = seeded(page.view) else { return gone() };
-    let events = RwSignal::new(page.events);
+    let (events, tasks) = (RwSignal::new(page.events), RwSignal::new(page.tasks));
     let wanted = id.clone();
+    let again = reread_tasks(id.clone(), tasks);
     let (navigator, toasts) = (Navigator::get(), Toasts::get());
     Live::get().listen(Callback::new(move |message| match message {
         LiveMessage::ClusterEvent { event } if event.cluster == wanted => {
@@ -111,7 +114,19 @@ fn overview(page: ClusterPage) -> AnyView {
             toasts.say("This cluster was forgotten; its members go on");
             navigator.go(routes::FLEET);
         }
-        LiveMessage::Hello { .. } => missed(events, wanted.clone()),
+        // A task changes with its host; a new one comes with the operation that left it.
+        LiveMessage::HostChanged { host } if is_of(tasks, &host) => {
+            again.try_run(());
+        }
+        LiveMessage::Operation { summary, .. }
+            if summary.cluster.as_ref() == Some(&wanted) && !summary.state.active() =>
+        {
+            again.try_run(());
+        }
+        LiveMessage::Hello { .. } => {
+            missed(events, wanted.clone());
+            again.try_run(());
+        }
         _ => {}
     }));
     let session = Session::get();
@@ -137,6 +152,7 @@ fn overview(page: ClusterPage) -> AnyView {
     };
     view! {
         {head(view.clone())}
+        {host_tasks(memo(move || tasks.get()), again)}
         <section class="panel" aria-label="Members">
             <div class="panel-head">
                 <h2>"Members"</h2>
@@ -162,6 +178,23 @@ fn overview(page: ClusterPage) -> AnyView {
         </div>
     }
     .boxed()
+}
+
+/// Whether something is left to be done on `host`.
+fn is_of(tasks: RwSignal<Vec<HostTask>>, host: &HostId) -> bool {
+    tasks.try_with_untracked(|tasks| tasks.iter().any(|task| task.host == *host)) == Some(true)
+}
+
+/// Reads again what is left to be done on hosts.
+fn reread_tasks(id: ClusterId, tasks: RwSignal<Vec<HostTask>>) -> Callback<()> {
+    Callback::new(move |()| {
+        let id = id.clone();
+        spawn_local(async move {
+            if let Ok(page) = rpc::clusters::cluster(id).await {
+                let _ = tasks.try_set(page.tasks);
+            }
+        });
+    })
 }
 
 /// Reads the newest events again: some may have come while there was no stream.

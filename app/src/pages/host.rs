@@ -8,6 +8,7 @@ use crate::{
         checks,
         dialog::Dialog,
         facts::fact_list,
+        host_tasks::host_tasks,
         icon::Icon,
         load::load,
         problem::ProblemBox,
@@ -63,6 +64,7 @@ fn page(first: HostPage) -> AnyView {
     }));
     let host = memo(move || page.with(|p| p.host.clone()));
     let list = memo(move || page.with(|p| p.checks.clone()));
+    let tasks = memo(move || page.with(|p| p.tasks.clone()));
     let state = move || {
         let (tone, text) = host.with(host_state);
         badge(tone, text)
@@ -76,6 +78,7 @@ fn page(first: HostPage) -> AnyView {
         </header>
         {move || trust::trust_card(&host.get(), again)}
         {move || host.with(failed)}
+        {host_tasks(tasks, again)}
         <div class="columns">
             <section class="panel" aria-label="Checks">
                 <h2>"Checks"</h2>

@@ -11,6 +11,7 @@ use quorate_domain::{
     ClusterId, SecretId,
     cluster::{ClusterEvent, ClusterView},
     config::MemberConfig,
+    host_task::HostTask,
     patroni::PatroniScope,
 };
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub(crate) struct ClusterPage {
     pub(crate) view: ClusterView,
     /// The newest events, newest first.
     pub(crate) events: Vec<ClusterEvent>,
+    /// What removals left to be done on hosts.
+    pub(crate) tasks: Vec<HostTask>,
 }
 
 /// All clusters.
@@ -36,7 +39,8 @@ pub(crate) async fn fleet() -> Result<Vec<ClusterView>, AppError> {
 pub(crate) async fn cluster(id: ClusterId) -> Result<ClusterPage, AppError> {
     let (console, permit) = permitted_in::<act::ViewClusters>(Scope::Cluster(id)).await?;
     let view = console.cluster(&permit).await?;
-    Ok(ClusterPage { view, events: console.cluster_events(&permit, None, 50).await? })
+    let events = console.cluster_events(&permit, None, 50).await?;
+    Ok(ClusterPage { view, events, tasks: console.cluster_host_tasks(&permit).await? })
 }
 
 /// Older events.

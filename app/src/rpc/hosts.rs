@@ -6,8 +6,9 @@ use super::wire::Wire;
 use crate::{error::AppError, session::SecretInput};
 use leptos::prelude::*;
 use quorate_domain::{
-    HostId,
+    HostId, HostTaskId,
     host::{ConsoleKey, Elevation, HostSummary, NewHost},
+    host_task::HostTask,
     plan::Check,
 };
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub(crate) struct HostPage {
     pub(crate) host: HostSummary,
     /// The verdict on its facts.
     pub(crate) checks: Vec<Check>,
+    /// What is still to be done there.
+    pub(crate) tasks: Vec<HostTask>,
 }
 
 /// All hosts.
@@ -33,7 +36,8 @@ pub(crate) async fn hosts() -> Result<Vec<HostSummary>, AppError> {
 pub(crate) async fn host(id: HostId) -> Result<HostPage, AppError> {
     let (console, permit) = permitted::<act::ViewHosts>().await?;
     let host = console.host(&permit, &id).await?;
-    Ok(HostPage { host, checks: console.host_checks(&permit, &id).await? })
+    let (checks, tasks) = (console.host_checks(&permit, &id).await?, console.host_tasks(&permit, &id).await?);
+    Ok(HostPage { host, checks, tasks })
 }
 
 /// Registers hosts; their keys are fetched in the background.
@@ -91,6 +95,14 @@ pub(crate) async fn check_host(id: HostId) -> Result<(), AppError> {
 pub(crate) async fn forget_host(id: HostId) -> Result<(), AppError> {
     let (console, permit) = permitted::<act::ManageHosts>().await?;
     console.forget_host(&permit, &id).await?;
+    Ok(())
+}
+
+/// Drops a task of a host, so that nobody does it; the host is not touched.
+#[server(prefix = "/rpc", endpoint = "forget_host_task", protocol = Wire)]
+pub(crate) async fn forget_host_task(host: HostId, task: HostTaskId) -> Result<(), AppError> {
+    let (console, permit) = permitted::<act::ManageHosts>().await?;
+    console.forget_host_task(&permit, &host, &task).await?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The wizards of the kinds that need nothing but a member: `remove_member`, `promote_member`, `move_leader`,
-//! `rolling_restart`. The plan is made at once, by the browser: a page that is rendered on the server never asks a cluster.
+//! `rolling_restart`; and of `finish_removal`, which needs a task of a host. The plan is made at once, by the browser: a page
+//! that is rendered on the server never asks a cluster.
 
 use crate::{
     components::{plan_review::PlanReview, problem::ProblemBox, task::Task},
@@ -12,8 +13,12 @@ use leptos::prelude::*;
 use quorate_domain::plan::{PlanRequest, PlanView};
 use serde_json::json;
 
+/// The kind that is about a host: its path begins with one.
+const FINISH_REMOVAL: &str = "finish_removal";
+
 /// The kinds, the page's heading and the word on the button.
-const KINDS: [(&str, &str, &str); 6] = [
+const KINDS: [(&str, &str, &str); 7] = [
+    (FINISH_REMOVAL, "Finish a removal", "Finish"),
     ("remove_member", "Remove a member", "Remove"),
     ("promote_member", "Promote a learner", "Promote"),
     ("move_leader", "Move the leader", "Move"),
@@ -25,7 +30,7 @@ const KINDS: [(&str, &str, &str); 6] = [
 /// The page.
 #[component]
 pub(crate) fn ChangeMember() -> AnyView {
-    let (cluster, kind, member) = (path_id(), path_part("kind"), path_part("member"));
+    let (id, kind, member) = (path_id(), path_part("kind"), path_part("member"));
     let wanted = kind.get_untracked();
     let Some((kind, heading, label)) = KINDS.into_iter().find(|(kind, ..)| *kind == wanted) else {
         return crate::components::problem::problem_page(&no_such("page").0);
@@ -33,11 +38,12 @@ pub(crate) fn ChangeMember() -> AnyView {
     let plan = RwSignal::new(None::<PlanView>);
     let task = Task::new();
     Effect::new(move |_| {
-        let request = request(kind, &cluster.get_untracked(), &member.get_untracked());
+        let request = request(kind, &id.get_untracked(), &member.get_untracked());
         ask(task, Ok(request), plan);
     });
     let navigator = Navigator::get();
-    let back = Callback::new(move |()| navigator.go(format!("/clusters/{}", cluster.get_untracked())));
+    let home = if kind == FINISH_REMOVAL { "hosts" } else { "clusters" };
+    let back = Callback::new(move |()| navigator.go(format!("/{home}/{}", id.get_untracked())));
     view! {
         {page_head(heading, ().into_any())}
         <ProblemBox problem=task.problem/>
@@ -49,9 +55,10 @@ pub(crate) fn ChangeMember() -> AnyView {
     .boxed()
 }
 
-/// `member` is an id, or `all` for those that have no favourite.
+/// `member` is an id, or `all` for those that have no favourite; for `finish_removal` it is the task's.
 fn request(kind: &str, cluster: &str, member: &str) -> PlanRequest {
     let params = match (kind, member) {
+        (FINISH_REMOVAL, task) => json!({ "task": task }),
         (_, "all") => json!({ "cluster": cluster }),
         ("rolling_restart", id) => json!({ "cluster": cluster, "members": [id] }),
         (_, id) => json!({ "cluster": cluster, "member": id }),
@@ -69,5 +76,6 @@ mod tests {
         assert_eq!(params("remove_member", "ab"), json!({"cluster": "c-1", "member": "ab"}));
         assert_eq!(params("rolling_restart", "ab"), json!({"cluster": "c-1", "members": ["ab"]}));
         assert_eq!(params("rolling_restart", "all"), json!({"cluster": "c-1"}));
+        assert_eq!(params("finish_removal", "ht-a"), json!({"task": "ht-a"}), "of a host, and no cluster's");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        caller::{Body, Caller, Id},
+        caller::{Body, Caller, Id, Ids},
         problem::ApiProblem,
     },
     state::AppState,
@@ -11,8 +11,9 @@ use axum::{Json, extract::State};
 use http::StatusCode;
 use quorate_core::permit::act;
 use quorate_domain::{
-    HostId,
+    HostId, HostTaskId,
     host::{ConsoleKey, Elevation, HostSummary, NewHost},
+    host_task::HostTask,
     plan::Check,
 };
 use secrecy::SecretString;
@@ -170,6 +171,31 @@ pub async fn list_host_checks(
 ) -> Result<Json<Vec<Check>>, ApiProblem> {
     let permit = caller.permit::<act::ViewHosts>(&state.console).await?;
     Ok(Json(state.console.host_checks(&permit, &id).await?))
+}
+
+/// What is still to be done on a host once it is back; the plan of `finish_removal` does one now.
+#[utoipa::path(get, path = "/api/v1/hosts/{id}/tasks", tag = "hosts", params(("id" = HostId, Path)),
+    responses((status = 200, body = Vec<HostTask>)))]
+pub async fn list_host_tasks(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<HostId>,
+) -> Result<Json<Vec<HostTask>>, ApiProblem> {
+    let permit = caller.permit::<act::ViewHosts>(&state.console).await?;
+    Ok(Json(state.console.host_tasks(&permit, &id).await?))
+}
+
+/// Drops a task, so that nobody does it; the host is not touched.
+#[utoipa::path(delete, path = "/api/v1/hosts/{id}/tasks/{task}", tag = "hosts",
+    params(("id" = HostId, Path), ("task" = HostTaskId, Path)), responses((status = 204)))]
+pub async fn forget_host_task(
+    State(state): State<AppState>,
+    caller: Caller,
+    Ids(id, task): Ids<HostId, HostTaskId>,
+) -> Result<StatusCode, ApiProblem> {
+    let permit = caller.permit::<act::ManageHosts>(&state.console).await?;
+    state.console.forget_host_task(&permit, &id, &task).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Keeps (sealed) or forgets a host's sudo password.

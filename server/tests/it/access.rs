@@ -64,6 +64,8 @@ fn table() -> Vec<Row> {
         row("trust_host", M::POST, "/hosts/h-none/trust", R::Admin, Some(json!({"fingerprints": []}))),
         row("check_host", M::POST, "/hosts/h-none/facts", R::Operator, None),
         row("list_host_checks", M::GET, "/hosts/h-none/checks", R::Viewer, None),
+        row("list_host_tasks", M::GET, "/hosts/h-none/tasks", R::Viewer, None),
+        row("forget_host_task", M::DELETE, "/hosts/h-none/tasks/ht-none", R::Admin, None),
         row("set_sudo_password", M::PUT, "/hosts/h-none/sudo-password", R::Admin, Some(json!({"password": "x"}))),
         row("get_ssh_key", M::GET, "/ssh-key", R::Viewer, None),
         row("list_users", M::GET, "/users", R::Admin, None),
@@ -87,8 +89,12 @@ fn the_table_is_complete() {
             documented.insert(format!("{id} {} {path}", method.to_uppercase()));
         }
     }
-    let generic = |path: &str| {
-        let part = |part: &str| if part.ends_with("-none") { "{id}".to_owned() } else { part.to_owned() };
+    let generic = |path: &'static str| {
+        let part = |part: &'static str| match part {
+            "ht-none" => "{task}",
+            part if part.ends_with("-none") => "{id}",
+            part => part,
+        };
         path.split('?').next().unwrap_or(path).split('/').map(part).collect::<Vec<_>>().join("/")
     };
     let listed = table().iter().map(|row| format!("{} {} /api/v1{}", row.id, row.method, generic(row.path))).collect();

@@ -9,6 +9,7 @@ mod claims;
 mod cluster;
 mod crash;
 mod forget;
+mod host_tasks;
 mod install;
 mod journals;
 mod membership;

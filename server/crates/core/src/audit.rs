@@ -18,6 +18,9 @@ pub const PAGE_MAX: u32 = 200;
 /// Text a client chose is cut to this many characters, so that a row stays a row.
 const TEXT_MAX: usize = 400;
 
+/// Who did what the console does by itself.
+pub(crate) const CONSOLE: &str = "console";
+
 /// One row before it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditDraft {
@@ -37,7 +40,7 @@ impl AuditDraft {
 
     /// The console did it by itself.
     pub fn by_console(action: &str, object: &str) -> Self {
-        Self::of("console", "", action, object)
+        Self::of(CONSOLE, "", action, object)
     }
 
     /// Somebody who is not an actor (yet): a login that is being tried, a code that is being redeemed.

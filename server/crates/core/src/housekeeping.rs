@@ -1,5 +1,6 @@
-//! Work that nobody asks for: unit states of members, and dropping what has outlived its days. Invariant: it only
-//! looks at hosts, never waits for one longer than a deadline, and ends with the console.
+//! Work that nobody asks for: unit states of members, what is left to be done on hosts (`host_tasks`), and dropping what has
+//! outlived its days. Invariant: it never waits for a host longer than a deadline, changes one only through an operation,
+//! and ends with the console.
 
 use crate::{console::Console, error::chain};
 use futures::future::join_all;
@@ -23,6 +24,8 @@ impl Console {
         tokio::spawn(stop.run_until_cancelled_owned(async move { units.keep_units().await }));
         let (prune, stop) = (self.clone(), runtime.stop.clone());
         tokio::spawn(stop.run_until_cancelled_owned(async move { prune.keep_pruned().await }));
+        let (tasks, stop) = (self.clone(), runtime.stop.clone());
+        tokio::spawn(stop.run_until_cancelled_owned(async move { tasks.keep_host_tasks().await }));
     }
 
     async fn keep_pruned(&self) {

@@ -6,15 +6,19 @@ use crate::{
     error::{CoreError, chain},
 };
 use quorate_domain::{
-    ClusterId, HostId, OperationId, SecretId, Timestamp,
+    ClusterId, HostId, HostTaskId, OperationId, SecretId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Elevation, HostSummary, Trust},
+    host_task::HostTask,
     live::LiveMessage,
     operation::{LogEntry, OperationSummary, OutputLine, Progress, StepState},
     wide::Wide,
 };
 use quorate_etcd::Access;
-use quorate_operations::{EngineEvents, Inventory, effect::NewCluster};
+use quorate_operations::{
+    EngineEvents, Inventory,
+    effect::{HostPart, NewCluster},
+};
 use quorate_remote::{Host, RemoteError, Target};
 use quorate_store::StoreError;
 use std::{path::PathBuf, sync::Arc};
@@ -150,6 +154,43 @@ impl Inventory for ConsoleInventory {
         tx.set_cluster_quota(id, quota).await.map_err(words)?;
         tx.commit().await.map_err(words)?;
         self.recorded(id).await
+    }
+
+    async fn host_task(&self, id: &HostTaskId) -> Result<Option<HostTask>, StoreError> {
+        self.0.0.store.host_task(id).await
+    }
+
+    async fn leave_host_task(&self, by: &OperationId, cluster: &ClusterId, part: &HostPart) -> Result<(), String> {
+        let HostPart { host, host_name, cluster_name, member, peer_url, data_dir, layout, token } = part.clone();
+        let task = HostTask {
+            id: HostTaskId::from_random(self.random()),
+            host,
+            host_name,
+            cluster: cluster.clone(),
+            cluster_name,
+            member,
+            peer_url,
+            data_dir,
+            layout,
+            token,
+            left_by: by.clone(),
+            attempt: None,
+            problem: String::new(),
+            created_at: self.now(),
+        };
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.leave_host_task(&task).await.map_err(words)?;
+        tx.commit().await.map_err(words)?;
+        self.0.tell(LiveMessage::HostChanged { host: task.host });
+        Ok(())
+    }
+
+    async fn close_host_task(&self, part: &HostPart) -> Result<(), String> {
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.close_host_task(&part.host, &part.data_dir, &part.token).await.map_err(words)?;
+        tx.commit().await.map_err(words)?;
+        self.0.tell(LiveMessage::HostChanged { host: part.host.clone() });
+        Ok(())
     }
 
     fn now(&self) -> Timestamp {

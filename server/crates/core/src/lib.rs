@@ -11,6 +11,7 @@ pub mod config;
 pub mod console;
 mod credentials;
 pub mod error;
+mod host_tasks;
 pub mod hosts;
 mod housekeeping;
 mod inventory;

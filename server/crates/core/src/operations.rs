@@ -85,18 +85,28 @@ impl Console {
         if !plan.startable() {
             return Err(CoreError::conflict("A check fails, so this cannot start; the plan says which and what to do"));
         }
+        let draft = AuditDraft::by(permit.actor(), "operation.start", &plan.title);
+        let operation = self.accept(&plan, &permit.actor().label(), draft).await?;
+        Ok(StartOutcome::Started { operation })
+    }
+
+    /// Makes `plan` an operation of `actor`: the row, its claims and the audit row in one transaction; then the engine takes
+    /// it up. Whether it may start was asked before.
+    ///
+    /// # Errors
+    /// A cluster or host that another operation claims.
+    pub(crate) async fn accept(&self, plan: &Plan, actor: &str, draft: AuditDraft) -> Result<OperationId, CoreError> {
         let engine = &self.runtime()?.engine;
         let cluster = plan.cluster.clone().unwrap_or_else(|| ClusterId::from_random(self.random()));
-        let row = engine.row(&plan, &permit.actor().label(), cluster)?;
+        let row = engine.row(plan, actor, cluster)?;
         let id = row.id.clone();
         let mut tx = self.0.store.begin().await?;
         tx.insert_operation(&row).await.map_err(|error| match error {
             StoreError::Claimed { by, what } => busy(&by, &what),
             other => other.into(),
         })?;
-        let detail = format!("{id}, plan {}", &request.digest[..12.min(request.digest.len())]);
-        let draft = AuditDraft::by(permit.actor(), "operation.start", &plan.title).detail(&detail);
-        draft.write(&mut tx, self.0.clock.now()).await?;
+        let detail = format!("{id}, plan {}", &plan.digest()[..12]);
+        draft.detail(&detail).write(&mut tx, self.0.clock.now()).await?;
         let (engine, started) = (engine.clone(), id.clone());
         whatever_the_caller_does(async move {
             tx.commit().await?;
@@ -104,7 +114,7 @@ impl Console {
             Ok(())
         })
         .await?;
-        Ok(StartOutcome::Started { operation: id })
+        Ok(id)
     }
 
     /// The unfinished operation that holds a host or the name of `plan`, if any: said before the digest, because a
@@ -114,6 +124,9 @@ impl Console {
         let by_host = held.into_iter().find(|(host, _)| plan.hosts.contains(host)).map(|(_, by)| by);
         if by_host.is_some() {
             return Ok(by_host);
+        }
+        if plan.cluster_name.is_empty() {
+            return Ok(None);
         }
         let unfinished = self.0.store.unfinished_operations().await?;
         Ok(unfinished.into_iter().find(|o| o.cluster_name.eq_ignore_ascii_case(&plan.cluster_name)).map(|o| o.id))

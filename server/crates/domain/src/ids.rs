@@ -54,6 +54,7 @@ macro_rules! text_id {
 
 text_id!(/** A cluster under management. */ ClusterId, "c-");
 text_id!(/** A server reached by SSH. */ HostId, "h-");
+text_id!(/** Something still to be done on a host. */ HostTaskId, "ht-");
 text_id!(/** A durable, reviewed change. */ OperationId, "op-");
 text_id!(/** A person (or script owner) who logs in. */ UserId, "u-");
 text_id!(/** An API token. */ TokenId, "t-");

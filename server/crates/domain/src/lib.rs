@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod config;
 pub mod etcd_conf;
 pub mod host;
+pub mod host_task;
 pub mod ids;
 pub mod install;
 pub mod journal;
@@ -29,6 +30,6 @@ pub mod version;
 pub mod wide;
 
 pub use access::{Action, Role, Scope};
-pub use ids::{ClusterId, HostId, MemberId, OperationId, SecretId, TokenId, UserId};
+pub use ids::{ClusterId, HostId, HostTaskId, MemberId, OperationId, SecretId, TokenId, UserId};
 pub use problem::{Problem, ProblemKind};
 pub use time::Timestamp;

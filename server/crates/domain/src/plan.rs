@@ -241,7 +241,7 @@ pub struct PlanRequest {
     /// The kind (`install_cluster`).
     pub kind: String,
     /// Its parameters: `InstallParams` for `install_cluster`, `AddMemberParams` for `add_member`, `MemberParams` for
-    /// `promote_member` and `move_leader`, `RemoveMemberParams`, `RepairParams`, `ReplaceMemberParams`, `RestartParams` for
+    /// `promote_member` and `move_leader`, `FinishRemovalParams`, `RemoveMemberParams`, `RepairParams`, `ReplaceMemberParams`, `RestartParams` for
     /// `rolling_restart`, `SettingsParams` for `edit_settings`, `UninstallParams`.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub params: serde_json::Value,

@@ -1,12 +1,13 @@
 //! What the engine is given by `core`: hosts to reach, somebody to tell, a place to put a new cluster. Invariant: the
 //! engine never reads users, sessions or secrets by itself.
 
-use crate::effect::NewCluster;
+use crate::effect::{HostPart, NewCluster};
 use async_trait::async_trait;
 use quorate_domain::{
-    ClusterId, HostId, OperationId, SecretId, Timestamp,
+    ClusterId, HostId, HostTaskId, OperationId, SecretId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::HostSummary,
+    host_task::HostTask,
     operation::{LogEntry, OutputLine, Progress},
     wide::Wide,
 };
@@ -91,6 +92,24 @@ pub trait Inventory: Send + Sync {
     /// # Errors
     /// In words.
     async fn record_quota(&self, id: &ClusterId, quota: Wide) -> Result<(), String>;
+
+    /// A task that a removal left on a host.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn host_task(&self, id: &HostTaskId) -> Result<Option<HostTask>, StoreError>;
+
+    /// Leaves a task on a host that is not reached; a second call with the same changes nothing.
+    ///
+    /// # Errors
+    /// In words.
+    async fn leave_host_task(&self, by: &OperationId, cluster: &ClusterId, part: &HostPart) -> Result<(), String>;
+
+    /// Closes it; one that is not there is fine.
+    ///
+    /// # Errors
+    /// In words.
+    async fn close_host_task(&self, part: &HostPart) -> Result<(), String>;
 
     /// The console's clock.
     fn now(&self) -> Timestamp;

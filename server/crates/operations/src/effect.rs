@@ -1,8 +1,10 @@
 //! Effects and conditions as data. Invariant: serialisable, complete and free of secrets, so that a plan stored in the
 //! database can be resumed by another process, shown and printed; running them lives in `executor`.
 
+mod host_task;
 mod member;
 
+pub use host_task::HostPart;
 pub use member::{MemberCall, MemberRef};
 
 use quorate_domain::{
@@ -247,6 +249,10 @@ pub enum Effect {
         /// In bytes.
         quota: Wide,
     },
+    /// The console notes what is to be done on a host that is not reached, and does it once the host is back.
+    LeaveHostTask(HostPart),
+    /// Nothing is left to be done there. The undo of the other, and its end.
+    CloseHostTask(HostPart),
     /// The console takes the cluster into its inventory.
     RegisterCluster(NewCluster),
     /// The console takes it out again; nothing is done on hosts. The undo of the other.

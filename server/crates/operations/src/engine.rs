@@ -128,6 +128,7 @@ impl Engine {
     }
 
     /// The row of a new operation for `plan`; the caller inserts it together with its audit row, then calls `resume`.
+    /// `cluster` is what it is about or will make; a plan that names none is about none, and claims hosts only.
     ///
     /// # Errors
     /// The plan cannot be written as JSON (it always can).
@@ -139,7 +140,7 @@ impl Engine {
             kind_version: plan.kind_version,
             class: plan.class,
             title: plan.title.clone(),
-            cluster: Some(cluster),
+            cluster: (!plan.cluster_name.is_empty()).then_some(cluster),
             cluster_name: plan.cluster_name.clone(),
             actor: actor.to_owned(),
             plan_json: serde_json::to_string(plan).map_err(json)?,

@@ -193,14 +193,20 @@ impl Executor {
             Effect::RegisterCluster(_)
             | Effect::ForgetCluster { .. }
             | Effect::RecordMembers { .. }
-            | Effect::RecordQuota { .. } => self.note(place, effect).await.map_err(OperationError::Verify),
+            | Effect::RecordQuota { .. }
+            | Effect::LeaveHostTask(_)
+            | Effect::CloseHostTask(_) => self.note(place, effect).await.map_err(OperationError::Verify),
         }
     }
 
     /// What the console notes for itself.
     async fn note(&self, place: &Place, effect: &Effect) -> Result<(), String> {
-        let id = self.task.cluster.as_ref().ok_or("no cluster id")?;
         let inventory = &self.planner.inventory;
+        if let Effect::CloseHostTask(part) = effect {
+            // Of a host, whatever became of the cluster.
+            return inventory.close_host_task(part).await;
+        }
+        let id = self.task.cluster.as_ref().ok_or("no cluster id")?;
         match effect {
             Effect::RegisterCluster(new) => {
                 inventory.register_cluster(id, new).await?;
@@ -212,6 +218,10 @@ impl Executor {
             }
             Effect::RecordMembers { members } => inventory.record_members(id, members).await?,
             Effect::RecordQuota { quota } => inventory.record_quota(id, *quota).await?,
+            Effect::LeaveHostTask(part) => {
+                inventory.leave_host_task(&self.task.operation, id, part).await?;
+                self.say(place, format!("{} is waited for; the rest is done once it is back", part.host_name));
+            }
             _ => {}
         }
         Ok(())

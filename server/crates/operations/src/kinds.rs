@@ -4,6 +4,7 @@
 pub mod add_member;
 pub mod adopt_cluster;
 pub mod edit_settings;
+pub mod finish_removal;
 pub mod install_cluster;
 pub mod move_leader;
 pub mod promote_member;
@@ -55,6 +56,7 @@ pub fn all() -> Vec<Box<dyn Kind>> {
         Box::new(add_member::AddMember),
         Box::new(adopt_cluster::AdoptCluster),
         Box::new(edit_settings::EditSettings),
+        Box::new(finish_removal::FinishRemoval),
         Box::new(install_cluster::InstallCluster),
         Box::new(move_leader::MoveLeader),
         Box::new(promote_member::PromoteMember),

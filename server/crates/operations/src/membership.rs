@@ -10,7 +10,7 @@ pub(crate) mod sample;
 mod scene;
 
 pub(crate) use conf::{as_existing, endpoints, initial_cluster, set, update_others};
-pub(crate) use scene::{Scene, Seat, record, ruling};
+pub(crate) use scene::{Scene, Seat, conf_of, record, ruling};
 
 use crate::{
     effect::{ClusterTarget, Condition, Effect, MemberCall, Place, Run},

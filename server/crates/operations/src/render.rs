@@ -93,6 +93,15 @@ fn effect_view(action: &Action, lane: &Lane, forward: bool) -> EffectView {
         Effect::RecordQuota { quota } => {
             EffectView::Record { what: format!("the console knows the quota of {} bytes", quota.0) }
         }
+        Effect::LeaveHostTask(part) => EffectView::Record {
+            what: format!(
+                "once {} is back, the console stops and disables etcd there and sets {}/member aside",
+                part.host_name, part.data_dir
+            ),
+        },
+        Effect::CloseHostTask(part) => {
+            EffectView::Record { what: format!("nothing of {} is left to be done on {}", part.member, part.host_name) }
+        }
         Effect::RegisterCluster(new) => {
             EffectView::Record { what: format!("the console takes {} under management and watches it", new.name) }
         }

@@ -2,9 +2,10 @@
 //! order; it is executed in the lab by a test and must reach the same end state.
 
 use crate::{
-    effect::{Action, ClusterTarget, Condition, Effect, Place, Run},
+    effect::{Action, ClusterTarget, Condition, Effect, HostPart, Place, Run},
     plan::{Lane, Login, Plan},
     shell::{line, word},
+    steps::service,
 };
 use std::fmt::Write as _;
 
@@ -133,6 +134,8 @@ fn action_script(login: &Login, action: &Action) -> String {
         Effect::RecordMembers { .. } => {
             "# in Quorate: look at the cluster's page; it follows the member list".to_owned()
         }
+        Effect::LeaveHostTask(part) => once_it_is_back(part),
+        Effect::CloseHostTask(_) => "# in Quorate: forget the task on the host's page".to_owned(),
         Effect::RegisterCluster(new) => {
             format!("# in Quorate: adopt the cluster {} once a console is there again", new.name.replace('\n', " "))
         }
@@ -141,6 +144,20 @@ fn action_script(login: &Login, action: &Action) -> String {
         Some(condition) => format!("if ! {{ {}; }}; then\n{command}\nfi\n", condition_script(login, condition)),
         None => format!("{command}\n"),
     }
+}
+
+/// Tells whoever runs the script what is left to be done on a host that is not reached.
+fn once_it_is_back(part: &HostPart) -> String {
+    let actions = service::lay_to_rest(&part.layout.unit, &part.data_dir, &part.token).actions;
+    let commands: Vec<String> = actions
+        .iter()
+        .filter_map(|action| match &action.effect {
+            Effect::Run(run) => Some(line(&run.argv)),
+            _ => None,
+        })
+        .collect();
+    let text = format!("Once {} is back, run there as root: {}", part.host_name, commands.join("; "));
+    format!("echo {} >&2", word(&text))
 }
 
 fn ending_in_newline(content: &str) -> String {
@@ -177,6 +194,29 @@ fn canary_script(login: &Login, cluster: &ClusterTarget, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_to_be_done_is_printed_and_not_run() {
+        let part = HostPart {
+            host: quorate_domain::HostId::from_random([3; 10]),
+            host_name: "lab3".into(),
+            cluster_name: "demo".into(),
+            member: "lab3".into(),
+            peer_url: "http://10.77.0.13:2380".into(),
+            data_dir: "/var/lib/etcd".into(),
+            layout: Default::default(),
+            token: "tok".into(),
+        };
+        let mut plan = crate::plan::tests::sample();
+        plan.steps[0].lanes[0].actions =
+            vec![Effect::LeaveHostTask(part.clone()).into(), Effect::CloseHostTask(part).into()];
+        let script = render(&plan);
+        let check = std::process::Command::new("bash").args(["-n", "-c", &script]).status().expect("bash runs");
+        assert!(check.success(), "{script}");
+        let said = script.lines().find(|line| line.starts_with("echo ")).expect("a line for a person");
+        assert!(said.contains("systemctl disable --now etcd.service") && said.contains("aside-tok"), "{said}");
+        assert!(!script.lines().any(|line| line.starts_with("on ")), "{script}");
+    }
 
     #[test]
     fn the_script_is_valid_shell_and_quotes_for_both_shells() {

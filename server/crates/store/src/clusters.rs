@@ -161,6 +161,10 @@ impl Tx {
             .bind(member.data_dir.as_str())
             .bind(cells::json("layout", &member.layout)?);
             self.execute(query, "adding a member").await?;
+            // What an earlier member left there is this one's now.
+            if let Some(host) = &member.host {
+                self.void_host_tasks(host).await?;
+            }
         }
         Ok(())
     }

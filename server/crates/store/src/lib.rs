@@ -13,6 +13,7 @@ mod clusters;
 mod codes;
 mod data_dir;
 mod error;
+mod host_tasks;
 mod hosts;
 mod key;
 mod operations;

@@ -14,6 +14,9 @@ mod crash;
 #[path = "it/growth.rs"]
 mod growth;
 #[cfg(test)]
+#[path = "it/host_tasks.rs"]
+mod host_tasks;
+#[cfg(test)]
 #[path = "it/keys.rs"]
 mod keys;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::{Kind, params_of};
 use crate::{
     context::Planner,
-    effect::{Effect, MemberCall},
+    effect::{Action, Effect, HostPart, MemberCall},
     error::PlanError,
     membership::{self, Scene, Seat},
     plan::{Lane, Plan, Step},
@@ -106,7 +106,8 @@ pub(super) struct Removal {
     pub point_of_no_return: u32,
 }
 
-/// Removes each of `leaving` (the leader hands over before), notes it, and lays to rest the hosts that are reached.
+/// Removes each of `leaving` (the leader hands over before), notes it, and lays to rest the hosts that are reached; what
+/// is to be done on the others stays open until they are back.
 pub(super) fn removal(scene: &Scene, leaving: &[&Seat], token: &str) -> Removal {
     let target = scene.target();
     let mut steps = Vec::new();
@@ -137,6 +138,15 @@ pub(super) fn removal(scene: &Scene, leaving: &[&Seat], token: &str) -> Removal 
     let members = scene.records_without(&gone);
     let note = Part { actions: vec![Effect::RecordMembers { members }.into()], undo: Vec::new() };
     steps.push(Step::of("record", "The console expects it no more", vec![Lane::at(target.place(), note)]));
+    let open: Vec<HostPart> = leaving.iter().filter_map(|seat| open_part(scene, seat, token)).collect();
+    if !open.is_empty() {
+        let each = |effect: fn(HostPart) -> Effect| -> Vec<Action> {
+            open.iter().cloned().map(|part| Action::from(effect(part))).collect()
+        };
+        let part = Part { actions: each(Effect::LeaveHostTask), undo: each(Effect::CloseHostTask) };
+        let title = "Its host's part stays open until the host is back";
+        steps.push(Step::of("leave_task", title, vec![Lane::at(target.place(), part)]));
+    }
     Removal { steps, hosts, point_of_no_return }
 }
 
@@ -148,16 +158,35 @@ fn rest_lane(seat: &Seat, token: &str) -> Option<Lane> {
     Some(Lane { diagnose: vec![service::journal(unit)], ..Lane::at(seat.place()?, part) })
 }
 
+/// What is to be done on its host once that is back; none when it is reached, or when nobody knows its host.
+fn open_part(scene: &Scene, seat: &Seat, token: &str) -> Option<HostPart> {
+    seat.reached.as_ref().err()?;
+    let record = seat.record.as_ref().filter(|record| record.can_rest().is_ok())?;
+    let host = seat.host.as_ref()?;
+    Some(HostPart {
+        host: host.id.clone(),
+        host_name: host.name.clone(),
+        cluster_name: scene.record.name.clone(),
+        member: seat.name(),
+        peer_url: seat.member().peer_url,
+        data_dir: record.data_dir.clone(),
+        layout: record.layout.clone(),
+        token: token.to_owned(),
+    })
+}
+
 /// Whether its host can be laid to rest.
 fn host_check(seat: &Seat) -> Option<Check> {
+    let gone = "It is removed from the cluster all the same";
     let (why, advice) = match (&seat.reached, seat.record.as_ref().map(ClusterMemberRecord::can_rest)) {
-        (_, Some(Err(why))) => {
-            (why, "It is removed from the cluster all the same; stop its etcd yourself, so that it does not come back")
+        (_, Some(Err(why))) => (why, format!("{gone}; stop its etcd yourself, so that it does not come back")),
+        (Err(why), _) if seat.host.is_some() => {
+            let later = "Once its host is back, the console stops and disables etcd there and sets its data aside";
+            (why.clone(), format!("{gone}. {later}"))
         }
-        (Err(why), _) => (
-            why.clone(),
-            "It is removed from the cluster all the same. When its host is back, run there: systemctl disable --now etcd.service",
-        ),
+        (Err(why), _) => {
+            (why.clone(), format!("{gone}. When its host is back, run there: systemctl disable --now etcd.service"))
+        }
         (Ok(()), _) => return None,
     };
     Some(Check::new("contact", seat.name(), Verdict::Warn, why, advice))
@@ -255,10 +284,35 @@ pub(crate) mod tests {
 
     #[test]
     fn a_dead_host_does_not_keep_its_member_in() {
-        let plan = plan_of(&sample::scene(3, &[3]), 3);
+        let scene = sample::scene(3, &[3]);
+        let plan = plan_of(&scene, 3);
         assert!(plan.startable(), "{:?}", plan.checks);
-        assert_eq!(keys(&plan), ["remove_lab3", "record", "other_configurations", "verify"]);
-        assert!(plan.checks.iter().any(|c| c.name == "contact" && c.verdict == Verdict::Warn));
+        assert_eq!(keys(&plan), ["remove_lab3", "record", "leave_task", "other_configurations", "verify"]);
+        let said = plan.checks.iter().find(|c| c.name == "contact" && c.verdict == Verdict::Warn).expect("a warning");
+        assert!(said.advice.contains("the console stops"), "{}", said.advice);
+        let lane = &plan.steps[2].lanes[0];
+        let left = HostPart {
+            host: scene.seats[2].host.as_ref().expect("a host").id.clone(),
+            host_name: "lab3".into(),
+            cluster_name: "demo".into(),
+            member: "lab3".into(),
+            peer_url: "http://10.77.0.13:2380".into(),
+            data_dir: "/var/lib/etcd".into(),
+            layout: Default::default(),
+            token: "20261125-ab12cd34".into(),
+        };
+        assert_eq!(lane.actions, [Action::from(Effect::LeaveHostTask(left.clone()))]);
+        assert_eq!(lane.undo, [Action::from(Effect::CloseHostTask(left))]);
+    }
+
+    #[test]
+    fn nothing_stays_open_where_nobody_knows_the_host() {
+        let mut scene = sample::scene(3, &[3]);
+        scene.seats[2].host = None;
+        let plan = plan_of(&scene, 3);
+        assert!(!keys(&plan).contains(&"leave_task"), "{:?}", keys(&plan));
+        let said = plan.checks.iter().find(|c| c.name == "contact").expect("a warning");
+        assert!(said.advice.contains("systemctl disable"), "{}", said.advice);
     }
 
     #[test]

@@ -188,6 +188,7 @@ pub(crate) mod tests {
         assert!(plan.startable(), "{:?}", plan.checks);
         let at = |key: &str| plan.steps.iter().position(|s| s.key == key).expect("step");
         assert!(at("remove_lab3") < at("add_lab4") && at("add_lab4") < at("promote_lab4"));
+        assert!(at("leave_task") < at("add_lab4"), "the dead host's part is not forgotten over the new member");
         assert_eq!(plan.point_of_no_return, Some(0));
     }
 

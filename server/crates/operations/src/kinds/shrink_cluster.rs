@@ -109,6 +109,8 @@ pub(crate) mod tests {
         assert!(plan.startable(), "{:?}", plan.checks);
         let down = plan_of(&sample::scene(5, &[2]), 3).expect("a plan");
         assert_eq!(keys(&down)[..2], ["remove_lab2", "remove_lab5"]);
+        let open = down.steps.iter().find(|s| s.key == "leave_task").expect("the host that is down");
+        assert_eq!(open.lanes[0].actions.len(), 1, "lab5's host is laid to rest at once");
         assert!(down.startable(), "{:?}", down.checks);
     }
 

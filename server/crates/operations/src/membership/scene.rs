@@ -350,7 +350,7 @@ async fn seat(
 }
 
 /// The configuration at `path` with its owner; none when there is none.
-async fn conf_of(host: &Host, path: &str) -> Result<Option<(String, Ownership)>, String> {
+pub(crate) async fn conf_of(host: &Host, path: &str) -> Result<Option<(String, Ownership)>, String> {
     if path.is_empty() {
         return Ok(None);
     }
