@@ -242,7 +242,8 @@ pub struct PlanRequest {
     pub kind: String,
     /// Its parameters: `InstallParams` for `install_cluster`, `AddMemberParams` for `add_member`, `MemberParams` for
     /// `promote_member` and `move_leader`, `RemoveMemberParams`, `RepairParams`, `ReplaceMemberParams`, `RestartParams` for
-    /// `rolling_restart`, `SettingsParams` for `edit_settings`, `UninstallParams`.
+    /// `rolling_restart`, `SettingsParams` for `edit_settings`, `UninstallParams`, `UpdateUrlsParams` for
+    /// `update_member_urls`.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub params: serde_json::Value,
 }

@@ -3,6 +3,7 @@
 
 mod member;
 
+pub(crate) use member::LEARNER_PROMOTED;
 pub use member::{MemberCall, MemberRef};
 
 use quorate_domain::{
