@@ -17,6 +17,7 @@ mod read_only;
 mod secrets;
 mod soak;
 mod undo;
+mod urls;
 
 use quorate_testkit::{
     app::{App, text},

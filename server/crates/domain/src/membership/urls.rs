@@ -196,8 +196,9 @@ mod tests {
             let found = errors(wrong, "");
             assert_eq!(found.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), ["peer_url"], "{wrong}");
         }
-        assert_eq!(errors("", "http://10.0.0.2:2379"), [("client_url".into(), "Another member has this URL".into())]);
-        assert_eq!(errors("", PEER), [("client_url".into(), "Peers and clients need two ports".into())]);
+        let client = |message: &str| vec![("client_url".to_owned(), message.to_owned())];
+        assert_eq!(errors("", "http://10.0.0.2:2379"), client("Another member has this URL"));
+        assert_eq!(errors("", PEER), client("Peers and clients need two ports"));
     }
 
     #[test]
