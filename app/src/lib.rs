@@ -48,6 +48,7 @@ use pages::{
 use wizards::{
     add_member::AddMember, adopt_cluster::AdoptCluster, change_member::ChangeMember, edit_settings::EditSettings,
     install_cluster::InstallCluster, replace_member::ReplaceMember, shrink_cluster::ShrinkCluster,
+    update_member_urls::UpdateMemberUrls,
 };
 
 /// The HTML around every page.
@@ -93,6 +94,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:id") view=page(cluster::Overview) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/add-member") view=page(AddMember) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/replace/:member") view=page(ReplaceMember) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/addresses/:member") view=page(UpdateMemberUrls) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/change/:kind/:member") view=page(ChangeMember) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/shrink") view=page(ShrinkCluster) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/settings") view=page(EditSettings) ssr=SsrMode::Async/>

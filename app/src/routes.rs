@@ -63,6 +63,7 @@ pub(crate) fn change(id: &ClusterId, kind: &str, member: Option<MemberId>) -> St
     let member = member.map_or_else(|| "all".to_owned(), |id| id.to_string());
     match kind {
         "replace_member" => format!("/clusters/{id}/replace/{member}"),
+        "update_member_urls" => format!("/clusters/{id}/addresses/{member}"),
         kind => format!("/clusters/{id}/change/{kind}/{member}"),
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod edit_settings;
 pub(crate) mod install_cluster;
 pub(crate) mod replace_member;
 pub(crate) mod shrink_cluster;
+pub(crate) mod update_member_urls;
 
 use crate::{
     components::{

@@ -122,6 +122,28 @@ test("who of Patroni uses the cluster is in sight, and what a gap means to it in
   }
 });
 
+test("a member's addresses begin with what it has, and what is wrong is said at its field", async ({ page, console: server, cluster, expectedTrouble }) => {
+  expectedTrouble.push(...refusal(422, "/rpc/plan"));
+  const member = cluster.hosts[1];
+  await logIn(page, server.logins.admin);
+  await open(page, `/clusters/${cluster.id}`);
+  await live(page);
+  await (await change(page, member.name)).getByRole("link", { name: "Change addresses" }).click();
+  const peer = page.getByLabel("Peer URL");
+  await expect(peer).toHaveValue(/^http:\/\/[0-9.]+:2380$/);
+  await expect(page.getByLabel("Client URL")).toHaveValue(/^http:\/\/[0-9.]+:2379$/);
+  const before = await peer.inputValue();
+  await peer.fill("ftp://nowhere");
+  await page.getByRole("button", { name: "Review the plan" }).click();
+  await expect(page.getByText("This cluster speaks http: begin with http://")).toBeVisible({ timeout: 30_000 });
+  await shotsWideAndNarrow(page, "addresses");
+  await peer.fill(before.replace(":2380", ":2390"));
+  await page.getByRole("button", { name: "Review the plan" }).click();
+  await expect(page.getByRole("heading", { level: 2, name: `demo: change addresses of ${member.name}` })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(`etcd lists ${member.name} at ${before.replace(":2380", ":2390")}`).first()).toBeVisible();
+  await shots(page, "addresses-plan");
+});
+
 test("a needed member is not offered to go, and a viewer is offered nothing", async ({ page, console: server, cluster }) => {
   const stopped = cluster.hosts[2];
   onHost(stopped.number, "systemctl stop etcd");

@@ -54,6 +54,7 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         membership::SettingsParams,
         membership::ShrinkParams,
         membership::UninstallParams,
+        membership::UpdateUrlsParams,
     )),
     modifiers(&Common)
 )]

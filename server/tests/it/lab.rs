@@ -18,6 +18,7 @@ mod read_only;
 mod secrets;
 mod soak;
 mod undo;
+mod urls;
 
 use quorate_testkit::{
     app::{App, text},

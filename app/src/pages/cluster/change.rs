@@ -46,12 +46,15 @@ fn offers(view: &ClusterView, member: &MemberView) -> Vec<Offer> {
     } else if view.leader != Some(member.id) {
         offers.push(offer("move_leader", "Give it the lead", Change::MoveLeader(member.id), Action::RunGuarded));
     }
-    let mut restart = offer("rolling_restart", "Restart", Change::Restart(member.id), dangerous);
-    if !restart.possible && roster.tolerance().voters <= 2 && roster.tolerance().has_quorum() {
-        restart.possible = true;
-        restart.words = "Writes stop until it is back: with one or two voters there is none to spare".into();
+    for (kind, label) in [("rolling_restart", "Restart"), ("update_member_urls", "Change addresses")] {
+        // Addresses are read at the start only.
+        let mut restart = offer(kind, label, Change::Restart(member.id), dangerous);
+        if !restart.possible && roster.tolerance().voters <= 2 && roster.tolerance().has_quorum() {
+            restart.possible = true;
+            restart.words = "Writes stop until it is back: with one or two voters there is none to spare".into();
+        }
+        offers.push(restart);
     }
-    offers.push(restart);
     offers.push(offer("remove_member", "Remove", Change::Remove(member.id), dangerous));
     offers
 }
@@ -118,14 +121,18 @@ mod tests {
     #[test]
     fn a_leader_a_follower_and_a_dead_member_are_offered_what_suits_them() {
         let view = sample::view("demo", 3, 2);
+        let all = |first: &[(&'static str, bool)], others: bool| {
+            let every = ["rolling_restart", "update_member_urls", "remove_member"].map(|kind| (kind, others));
+            [first, &every].concat()
+        };
         // With one of three down, the two that are left must stay.
-        assert_eq!(kinds(&view, 0), [("rolling_restart", false), ("remove_member", false)]);
-        assert_eq!(kinds(&view, 1), [("move_leader", true), ("rolling_restart", false), ("remove_member", false)]);
-        assert_eq!(kinds(&view, 2), [("replace_member", true), ("rolling_restart", true), ("remove_member", true)]);
+        assert_eq!(kinds(&view, 0), all(&[], false));
+        assert_eq!(kinds(&view, 1), all(&[("move_leader", true)], false));
+        assert_eq!(kinds(&view, 2), all(&[("replace_member", true)], true));
         let whole = sample::view("demo", 3, 3);
-        assert_eq!(kinds(&whole, 0), [("rolling_restart", true), ("remove_member", true)]);
+        assert_eq!(kinds(&whole, 0), all(&[], true));
         assert_eq!(
-            offers(&whole, &whole.members[0])[1].words,
+            offers(&whole, &whole.members[0])[2].words,
             "3 of 3 alive, can lose 1; after this step 2 of 2 needed, none to spare"
         );
     }

@@ -248,7 +248,7 @@ pub fn check_download_url(url: &str) -> Result<(), String> {
     }
 }
 
-fn check_port(port: u16) -> Result<(), String> {
+pub(crate) fn check_port(port: u16) -> Result<(), String> {
     if port >= 1024 { Ok(()) } else { Err("Use a port from 1024 to 65535; etcd does not run as root".into()) }
 }
 

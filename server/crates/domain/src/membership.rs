@@ -2,6 +2,10 @@
 //! default, and a plan answers with all of it filled in; whether a change is safe is `quorum`'s to say, the steps are made in
 //! `operations::kinds`.
 
+mod urls;
+
+pub use urls::{UpdateUrlsParams, listen_urls};
+
 use crate::{
     etcd_conf::Setting,
     ids::{ClusterId, HostId, MemberId},

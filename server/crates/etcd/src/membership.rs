@@ -49,6 +49,18 @@ impl MemberClient {
         .await
     }
 
+    /// Gives a member another peer URL, the only one from then on, through this voter; it listens there after its next start.
+    ///
+    /// # Errors
+    /// [`EtcdError`]; after a lost answer it may have it.
+    pub async fn update_peer_url(&self, member: MemberId, url: &str, deadline: Duration) -> Result<(), EtcdError> {
+        self.call(deadline, async |etcd| {
+            etcd.cluster_client().member_update(member.0, [url.to_owned()]).await?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Hands the lead to another voter; only the leader can.
     ///
     /// # Errors

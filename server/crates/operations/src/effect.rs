@@ -5,6 +5,7 @@ mod host_task;
 mod member;
 
 pub use host_task::HostPart;
+pub(crate) use member::LEARNER_PROMOTED;
 pub use member::{MemberCall, MemberRef};
 
 use quorate_domain::{

@@ -14,6 +14,7 @@ pub mod replace_member;
 pub mod rolling_restart;
 pub mod shrink_cluster;
 pub mod uninstall_cluster;
+pub mod update_member_urls;
 
 use crate::{context::Planner, error::PlanError, membership::Scene, plan::Plan};
 use async_trait::async_trait;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Box<dyn Kind>> {
         Box::new(rolling_restart::RollingRestart),
         Box::new(shrink_cluster::ShrinkCluster),
         Box::new(uninstall_cluster::UninstallCluster),
+        Box::new(update_member_urls::UpdateMemberUrls),
     ]
 }
 

@@ -9,11 +9,11 @@ pub(crate) mod join;
 pub(crate) mod sample;
 mod scene;
 
-pub(crate) use conf::{as_existing, endpoints, initial_cluster, set, update_others};
+pub(crate) use conf::{as_existing, endpoints, initial_cluster, set, update_others, write};
 pub(crate) use scene::{Scene, Seat, conf_of, record, ruling};
 
 use crate::{
-    effect::{ClusterTarget, Condition, Effect, MemberCall, Place, Run},
+    effect::{Action, ClusterTarget, Condition, Effect, MemberCall, Place, Run},
     plan::{Lane, Step},
     steps::{Part, service},
 };
@@ -42,9 +42,16 @@ pub(crate) fn call_step(
     call: MemberCall,
     undo: Option<MemberCall>,
 ) -> Step {
-    let effect = |call| Effect::Member { cluster: target.clone(), call, deadline_seconds: CALL_SECONDS }.into();
-    let part = Part { actions: vec![effect(call)], undo: undo.into_iter().map(effect).collect() };
+    let part = Part {
+        actions: vec![self::call(target, call)],
+        undo: undo.into_iter().map(|undo| self::call(target, undo)).collect(),
+    };
     Step::of(key, title, vec![Lane::at(target.place(), part)])
+}
+
+/// A request that changes members, as an action.
+pub(crate) fn call(target: &ClusterTarget, call: MemberCall) -> Action {
+    Effect::Member { cluster: target.clone(), call, deadline_seconds: CALL_SECONDS }.into()
 }
 
 /// Waits until `who` has nearly all of the leader's log.
@@ -74,29 +81,41 @@ pub(crate) fn restart_ruling(scene: &Scene, seat: &Seat) -> Check {
 /// Restarts one member: hands the lead over if it has it, asks the rules (unless the outage was declared), restarts, and
 /// waits until all agree. `outage` is what [`restart_is_an_outage`] says of the cluster as it will be by then.
 pub(crate) fn restart_step(target: &ClusterTarget, down: &[String], seat: &Seat, host: Place, outage: bool) -> Step {
-    let who = seat.member();
-    let guard = Effect::Guard {
-        condition: Condition::CanStop { cluster: target.clone(), member: who.clone() },
-        otherwise: "stopping it now would stop writes: wait until the others are healthy, then retry".into(),
-    };
-    let aside =
-        Effect::Member { cluster: target.clone(), call: MemberCall::StepAside(who), deadline_seconds: CALL_SECONDS };
+    restart_of(seat, host, [before_restart(target, seat, outage), restarted(target, down, seat)].concat())
+}
+
+/// The step that restarts a member by these actions.
+pub(crate) fn restart_of(seat: &Seat, host: Place, actions: Vec<Action>) -> Step {
     let unit = seat.layout().unit;
-    let restart = Run::new(["systemctl", "restart", &unit]).within(RESTART_SECONDS);
-    let mut actions = vec![restart.into(), agree(target, down)];
-    if !outage || !votes(seat) {
-        actions.insert(0, guard.into());
-    }
-    // One alone has nobody to hand over to.
-    if target.members.len() > 1 {
-        actions.insert(0, aside.into());
-    }
     let lane = Lane { diagnose: vec![service::journal(&unit)], ..Lane::at(host, Part { actions, undo: Vec::new() }) };
     Step::of(format!("restart_{}", seat.name()), format!("Restart {}", seat.name()), vec![lane])
 }
 
+/// What comes right before a restart: another member leads, and the rules allow it unless the outage was declared.
+pub(crate) fn before_restart(target: &ClusterTarget, seat: &Seat, outage: bool) -> Vec<Action> {
+    let who = seat.member();
+    let mut actions = Vec::new();
+    // One alone has nobody to hand over to.
+    if target.members.iter().any(|m| m.name != who.name) {
+        actions.push(call(target, MemberCall::StepAside(who.clone())));
+    }
+    if !outage || !votes(seat) {
+        let guard = Effect::Guard {
+            condition: Condition::CanStop { cluster: target.clone(), member: who },
+            otherwise: "stopping it now would stop writes: wait until the others are healthy, then retry".into(),
+        };
+        actions.push(guard.into());
+    }
+    actions
+}
+
+/// The restart itself, and the agreement of all but `down` afterwards.
+pub(crate) fn restarted(target: &ClusterTarget, down: &[String], seat: &Seat) -> Vec<Action> {
+    vec![Run::new(["systemctl", "restart", &seat.layout().unit]).within(RESTART_SECONDS).into(), agree(target, down)]
+}
+
 /// Waits until exactly the members of `target` are in the cluster and all but `down` follow one leader.
-pub(crate) fn agree(target: &ClusterTarget, down: &[String]) -> crate::effect::Action {
+pub(crate) fn agree(target: &ClusterTarget, down: &[String]) -> Action {
     let condition = Condition::MembersAgree { cluster: target.clone(), down: down.to_vec() };
     Effect::Wait { condition, deadline_seconds: AGREE_SECONDS }.into()
 }

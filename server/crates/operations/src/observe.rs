@@ -37,6 +37,8 @@ pub struct Observed {
     pub roster: Roster,
     /// Why the others did not answer.
     pub silent: BTreeMap<MemberId, String>,
+    /// Where each that answered was asked.
+    pub places: BTreeMap<MemberId, MemberTarget>,
 }
 
 impl Observed {
@@ -51,6 +53,13 @@ impl Observed {
     /// The leader's own answer.
     pub fn leader(&self) -> Option<&StatusReply> {
         self.answers.get(&self.roster.leader?)
+    }
+
+    /// Whether a learner stays one when its peer URL is updated: every member does the update for itself, so all versions
+    /// count, and one that is not known counts as bad.
+    pub fn updates_learners_safely(&self) -> bool {
+        let safe = |s: &StatusReply| s.status.version.parse::<Version>().is_ok_and(Version::updates_learners_safely);
+        self.list.members.iter().all(|m| self.answers.get(&m.id).is_some_and(safe))
     }
 
     /// Raft entries that `id` has not applied and the leader has; none when either is silent.
@@ -127,17 +136,19 @@ impl Planner {
     pub async fn observe(&self, cluster: &ClusterTarget) -> Result<Observed, String> {
         let answers = join_all(cluster.members.iter().map(|member| self.ask(cluster, member))).await;
         let list = agreed(cluster, &answers)?;
-        let known = cluster.members.iter().zip(answers).map(|(member, answer)| (member.peer_url.clone(), answer));
-        let mut known: BTreeMap<String, Answer> = known.collect();
-        let mut seen = Vec::new();
+        let mut known = by_member(cluster, &list, answers);
+        let (mut seen, mut places) = (Vec::new(), BTreeMap::new());
         for listed in &list.members {
-            let answer = match listed.peer_urls.iter().find_map(|url| known.remove(url)) {
-                Some(answer) => answer,
-                None => self.ask_stranger(cluster, listed).await,
+            let (place, answer) = match known.remove(&listed.id) {
+                Some(found) => found,
+                None => (stranger(listed), self.ask_stranger(cluster, listed).await),
             };
+            if answer.status.is_ok() {
+                places.insert(listed.id, place);
+            }
             seen.push((listed.clone(), answer));
         }
-        Ok(observed(list, seen))
+        Ok(Observed { places, ..observed(list, seen) })
     }
 
     async fn ask(&self, cluster: &ClusterTarget, member: &MemberTarget) -> Answer {
@@ -159,6 +170,26 @@ impl Planner {
         };
         Answer { status: Err(why.into()), list: Err(why.into()) }
     }
+}
+
+/// Whose answers these are. A member says so itself; one that is silent is the one that is expected there by its peer URL. A
+/// member that moves can be expected in two places: where it answers counts.
+fn by_member(
+    cluster: &ClusterTarget,
+    list: &MemberList,
+    answers: Vec<Answer>,
+) -> BTreeMap<MemberId, (MemberTarget, Answer)> {
+    let mut known = BTreeMap::new();
+    for (member, answer) in cluster.members.iter().zip(answers) {
+        let said = answer.status.as_ref().ok().map(|status| status.member_id);
+        let listed = list.members.iter().find(|m| Some(m.id) == said);
+        let listed = listed.or_else(|| list.members.iter().find(|m| m.peer_urls.contains(&member.peer_url)));
+        let Some(listed) = listed else { continue };
+        if answer.status.is_ok() || !known.contains_key(&listed.id) {
+            known.insert(listed.id, (member.clone(), answer));
+        }
+    }
+    known
 }
 
 /// A member whose host the console does not know, where it says by itself; of use only where it is reached directly.
@@ -221,7 +252,7 @@ fn observed(list: MemberList, seen: Vec<(ListedMember, Answer)>) -> Observed {
             }
         }
     }
-    Observed { list, answers, roster, silent }
+    Observed { list, answers, roster, silent, places: BTreeMap::new() }
 }
 
 #[cfg(test)]
@@ -311,5 +342,35 @@ mod tests {
         assert_eq!(agreed(&cluster, &one).as_ref(), Ok(&two));
         let none = [with(Err("a")), with(Err("b"))];
         assert!(agreed(&cluster, &none).expect_err("silent").contains("m1: a; m2: b"));
+    }
+
+    #[test]
+    fn a_member_that_moves_is_the_one_that_answers_and_silence_is_of_whom_is_expected() {
+        let member = |peer: &str, client: &str| MemberTarget {
+            name: "m1".into(),
+            host: Some(HostId::from_random([1; 10])),
+            client_url: client.into(),
+            peer_url: peer.into(),
+        };
+        let (old, new) = (member("http://10.0.0.1:2380", "old"), member("http://10.0.0.1:2390", "new"));
+        let cluster = |members: [&MemberTarget; 2]| ClusterTarget {
+            name: "demo".into(),
+            reach: Reach::Ssh,
+            access: None,
+            members: members.into_iter().cloned().collect(),
+        };
+        let list = list(vec![listed(1, false), listed(2, false)]);
+        let up = || Answer { status: Ok(status(1, 1, 5, 9)), list: Ok(list.clone()) };
+        let down = || Answer { status: Err("refused".into()), list: Err("refused".into()) };
+        let at = |members: [&MemberTarget; 2], answers: [Answer; 2]| -> Option<(String, bool)> {
+            let found = by_member(&cluster(members), &list, answers.into_iter().collect());
+            assert!(!found.contains_key(&MemberId(2)));
+            found.get(&MemberId(1)).map(|(place, answer)| (place.client_url.clone(), answer.status.is_ok()))
+        };
+        assert_eq!(at([&old, &new], [up(), down()]), Some(("old".into(), true)));
+        assert_eq!(at([&old, &new], [down(), up()]), Some(("new".into(), true)), "found by its id");
+        assert_eq!(at([&new, &old], [up(), down()]), Some(("new".into(), true)));
+        assert_eq!(at([&old, &new], [down(), down()]), Some(("old".into(), false)));
+        assert_eq!(at([&new, &new], [down(), down()]), None);
     }
 }

@@ -8,6 +8,7 @@ mod release;
 mod survey;
 
 pub(crate) use lanes::{Provision, Site};
+pub(crate) use reach::client_way;
 pub(crate) use release::{Resolved, resolve};
 pub(crate) use survey::{Survey, look};
 

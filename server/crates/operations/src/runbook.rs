@@ -171,7 +171,7 @@ fn condition_script(login: &Login, condition: &Condition) -> String {
             format!("{} </dev/null 2>/dev/null | grep -xF {} >/dev/null", remote(login, argv), word(text.trim()))
         }
         Condition::MembersAgree { cluster, down } => members::healthy(login, cluster, |m| !down.contains(&m.name)),
-        Condition::CanStop { cluster, member } => members::healthy(login, cluster, |m| m.peer_url != member.peer_url),
+        Condition::CanStop { cluster, member } => members::healthy(login, cluster, |m| m.name != member.name),
         Condition::CaughtUp { cluster, member, entries } => members::caught_up(login, cluster, member, *entries),
     }
 }

@@ -304,6 +304,7 @@ fn plans() -> Vec<Plan> {
     use crate::kinds::{
         add_member, adopt_cluster, edit_settings, finish_removal, install_cluster, move_leader, promote_member,
         remove_member, repair_drift, replace_member, rolling_restart, shrink_cluster, uninstall_cluster,
+        update_member_urls,
     };
     let plans = vec![
         add_member::tests::sample_plan(),
@@ -319,6 +320,7 @@ fn plans() -> Vec<Plan> {
         rolling_restart::tests::sample_plan(),
         shrink_cluster::tests::sample_plan(),
         uninstall_cluster::tests::sample_plan(),
+        update_member_urls::tests::sample_plan(),
     ];
     let sampled: BTreeSet<&str> = plans.iter().map(|plan| plan.kind.as_str()).collect();
     let all = crate::kinds::all();

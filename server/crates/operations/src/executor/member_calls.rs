@@ -41,12 +41,13 @@ impl Executor {
                         return Ok(());
                     };
                     let ruling = seen.roster.judge(&change);
-                    if let Some(why) = ruling.refused {
+                    let words = ruling.words();
+                    if let Some(why) = ruling.refused.filter(|_| !call.accepted(&seen)) {
                         return Err(OperationError::Verify(why));
                     }
                     if !sent {
                         self.say(place, format!("$ etcdctl {}", call.words()));
-                        self.say(place, ruling.words());
+                        self.say(place, words);
                     }
                     sent = true;
                     match self.request(cluster, &seen, call, &change).await {
@@ -75,13 +76,14 @@ impl Executor {
         change: &Change,
     ) -> Result<(), EtcdError> {
         let client = self.through(cluster, seen, change).await?;
-        match change {
-            Change::AddLearner => client.add_learner(&call.member().peer_url, DEADLINE).await,
-            Change::Promote(id) => client.promote(*id, DEADLINE).await,
-            Change::Remove(id) => client.remove(*id, DEADLINE).await,
-            Change::MoveLeader(id) => client.move_leader(*id, DEADLINE).await,
-            // A restart is a command on a host, and no request.
-            Change::Restart(_) => Ok(()),
+        match (change, call) {
+            (Change::AddLearner, _) => client.add_learner(&call.member().peer_url, DEADLINE).await,
+            (Change::Promote(id), _) => client.promote(*id, DEADLINE).await,
+            (Change::Remove(id), _) => client.remove(*id, DEADLINE).await,
+            (Change::MoveLeader(id), _) => client.move_leader(*id, DEADLINE).await,
+            (Change::Restart(id), MemberCall::UpdatePeer { to, .. }) => client.update_peer_url(*id, to, DEADLINE).await,
+            // A restart alone is a command on a host, and no request.
+            (Change::Restart(_), _) => Ok(()),
         }
     }
 
@@ -96,7 +98,7 @@ impl Executor {
         let healthy = seen.roster.members.iter().filter(|m| m.role == MemberRole::Voter && m.healthy && !leaving(m.id));
         let chosen = healthy.max_by_key(|m| Some(m.id) == seen.roster.leader);
         let listed = chosen.and_then(|m| seen.list.members.iter().find(|l| l.id == m.id)).ok_or(EtcdError::NoLeader)?;
-        let target = target_of(cluster, listed);
+        let target = seen.places.get(&listed.id).cloned().unwrap_or_else(|| target_of(cluster, listed));
         let client = self.planner.client(cluster, &target).await;
         client.map_err(|why| EtcdError::BadUrl { url: target.client_url, reason: why })
     }
@@ -148,6 +150,9 @@ fn told(call: &MemberCall, error: &EtcdError) -> String {
     }
     if text.contains("re-configuration failed due to not enough started members") {
         return format!("Too few members are started for {name} to join or leave safely ({text})");
+    }
+    if text.contains("Peer URLs already exists") {
+        return format!("Another member has this peer URL: undo, and give {name} another one ({text})");
     }
     text
 }

@@ -215,7 +215,7 @@ pub(super) async fn clients_of(scene: &Scene, leaving: &[&Seat]) -> Vec<String> 
 /// Who is connected to the client port of a member, other than members: `address (connections)`.
 async fn clients(scene: &Scene, seat: &Seat) -> Vec<String> {
     let Some(host) = &seat.connection else { return Vec::new() };
-    let (port, _) = scene.ports();
+    let Ok((_, port)) = split_url(&seat.member().client_url) else { return Vec::new() };
     let filter = format!("( sport = :{port} )");
     let ss = Command::new(["ss", "-Htn", "state", "established", &filter]).root().deadline(Duration::from_secs(10));
     let Ok(output) = host.run(ss).await else { return Vec::new() };

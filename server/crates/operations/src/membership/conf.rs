@@ -4,8 +4,9 @@
 
 use super::{Scene, Seat};
 use crate::{
+    effect::Place,
     plan::{Lane, Step},
-    steps::{begun, files},
+    steps::{Part, begun, files},
 };
 use quorate_domain::{
     HostId, MemberId,
@@ -13,12 +14,12 @@ use quorate_domain::{
     plan::{Check, Verdict},
 };
 
-/// `initial-cluster` for the members that stay and those that come: `name=peer URL` by commas.
+/// `initial-cluster` for the members that stay and those that come: `name=peer URL` by commas, in the order that people know.
 pub(crate) fn initial_cluster(scene: &Scene, without: &[MemberId], new: &[(String, String)]) -> String {
     let old = scene.staying(without).map(|seat| (seat.name(), seat.member().peer_url));
     let mut all: Vec<(String, String)> = old.collect();
-    all.sort_by_key(|(name, _)| scene.record.members.iter().position(|m| m.name == *name).unwrap_or(usize::MAX));
     all.extend(new.iter().cloned());
+    all.sort_by_key(|(name, _)| scene.record.members.iter().position(|m| m.name == *name).unwrap_or(usize::MAX));
     all.iter().map(|(name, url)| format!("{name}={url}")).collect::<Vec<_>>().join(",")
 }
 
@@ -68,8 +69,18 @@ pub(crate) fn as_existing(initial_cluster: &str) -> [(&'static str, Setting); 2]
 /// A lane that sets `settings` in a member's etcd.conf; none when they are so already. `step` names its note on the host.
 ///
 /// # Errors
-/// Why it is not written, in words: the host is not reached, or there is no file there that is understood.
+/// As [`write`].
 pub(crate) fn set(seat: &Seat, settings: &[(&str, Setting)], step: &str, token: &str) -> Result<Option<Lane>, String> {
+    let Some((place, file)) = write(seat, settings, token)? else { return Ok(None) };
+    let (note, never) = begun(token, step);
+    Ok(Some(Lane { undo_unless: Some(never), ..Lane::at(place, note.then(file)) }))
+}
+
+/// Where a member's etcd.conf is written and how it gets `settings`; none when it has them already.
+///
+/// # Errors
+/// Why it is not written, in words: the host is not reached, or there is no file there that is understood.
+pub(crate) fn write(seat: &Seat, settings: &[(&str, Setting)], token: &str) -> Result<Option<(Place, Part)>, String> {
     seat.reached.clone()?;
     let place = seat.place().ok_or("the console does not know its host")?;
     let layout = seat.layout();
@@ -79,7 +90,5 @@ pub(crate) fn set(seat: &Seat, settings: &[(&str, Setting)], step: &str, token: 
     if after == before {
         return Ok(None);
     }
-    let (note, never) = begun(token, step);
-    let write = files::put(&layout.conf, &seat.conf_ownership, &after, Some(before), token);
-    Ok(Some(Lane { undo_unless: Some(never), ..Lane::at(place, note.then(write)) }))
+    Ok(Some((place, files::put(&layout.conf, &seat.conf_ownership, &after, Some(before), token))))
 }

@@ -9,11 +9,12 @@ use crate::{
 };
 use quorate_domain::{
     ClusterId, MemberId, Timestamp,
-    cluster::{ClusterMemberRecord, ClusterRecord, Layout, MemberRole, Reach, Scheme},
+    cluster::{ClusterMemberRecord, ClusterRecord, Layout, MemberRole, MemberStatus, Reach, Scheme},
     quorum::{Roster, Standing},
     version::Version,
+    wide::Wide,
 };
-use quorate_etcd::{ListedMember, MemberList};
+use quorate_etcd::{ListedMember, MemberList, StatusReply};
 use std::collections::BTreeMap;
 
 /// `lab1` … `labN`, all voters, of which `down` neither answer nor have a host that does; the first that is up leads.
@@ -23,7 +24,13 @@ pub(crate) fn scene(size: u8, down: &[u8]) -> Scene {
     let standing = seats.iter().map(|seat| seat.standing.clone()).collect();
     let roster = Roster { members: standing, leader, adds_need_all: true };
     let list = MemberList { cluster_id: 7, members: seats.iter().map(|seat| seat.listed.clone()).collect() };
-    let seen = Observed { list, answers: BTreeMap::new(), roster: roster.clone(), silent: BTreeMap::new() };
+    let seen = Observed {
+        list,
+        answers: BTreeMap::new(),
+        roster: roster.clone(),
+        silent: BTreeMap::new(),
+        places: BTreeMap::new(),
+    };
     let record = ClusterRecord {
         id: ClusterId::from_random([9; 10]),
         name: "demo".into(),
@@ -38,6 +45,38 @@ pub(crate) fn scene(size: u8, down: &[u8]) -> Scene {
         access: None,
     };
     Scene { record, seats, roster, seen: Ok(seen), gone: Vec::new() }
+}
+
+/// The same with all up, of which the last is a learner; all say that they run this version.
+pub(crate) fn learner(size: u8, version: &str) -> Scene {
+    let mut scene = scene(size, &[]);
+    if let Some(seat) = scene.seats.last_mut() {
+        (seat.listed.is_learner, seat.standing.role) = (true, MemberRole::Learner);
+    }
+    scene.roster.members = scene.seats.iter().map(|seat| seat.standing.clone()).collect();
+    if let Ok(seen) = &mut scene.seen {
+        seen.list.members = scene.seats.iter().map(|seat| seat.listed.clone()).collect();
+        seen.roster = scene.roster.clone();
+        let answer = |m: &ListedMember| (m.id, status(m, scene.roster.leader, version));
+        seen.answers = seen.list.members.iter().map(answer).collect();
+    }
+    scene
+}
+
+fn status(member: &ListedMember, leader: Option<MemberId>, version: &str) -> StatusReply {
+    let status = MemberStatus {
+        version: version.into(),
+        db_size: Wide(0),
+        db_size_in_use: Wide(0),
+        leader,
+        raft_term: Wide(1),
+        raft_index: Wide(1),
+        raft_applied: Wide(1),
+        revision: Wide(1),
+        errors: Vec::new(),
+        answer_micros: 1,
+    };
+    StatusReply { member_id: member.id, cluster_id: 7, is_learner: member.is_learner, status, quota: None }
 }
 
 fn seat(n: u8, up: bool) -> Seat {

@@ -201,12 +201,16 @@ impl Scene {
         running.and_then(|s| s.status.version.parse().ok()).unwrap_or(self.record.version)
     }
 
-    /// The ports that its members use: client, peer.
+    /// The ports that most of its members use: client, peer.
     pub fn ports(&self) -> (u16, u16) {
-        let port = |url: fn(&ClusterMemberRecord) -> &String| {
-            self.record.members.first().and_then(|m| split_url(url(m)).ok()).map(|(_, port)| port)
+        let common = |url: fn(&ClusterMemberRecord) -> &String, usual: u16| {
+            let members = self.record.members.iter();
+            let ports: Vec<u16> = members.filter_map(|m| Some(split_url(url(m)).ok()?.1)).collect();
+            let count = |port: u16| ports.iter().filter(|p| **p == port).count();
+            // Of two that are as common the first one's.
+            ports.iter().rev().max_by_key(|port| count(**port)).copied().unwrap_or(usual)
         };
-        (port(|m| &m.client_url).unwrap_or(2379), port(|m| &m.peer_url).unwrap_or(2380))
+        (common(|m| &m.client_url, 2379), common(|m| &m.peer_url, 2380))
     }
 
     /// What must hold before any change: the members are confirmed and agree, and no alarm is raised.

@@ -58,9 +58,8 @@ pub(crate) async fn probe(
         join_all(connected.iter().map(|(index, host)| from_console(params, *index, host, &addresses[*index])));
     let (peers, console) = tokio::join!(peers, console);
     for (index, way) in &console {
-        // sshd reads its configuration anew for each connection only: the next review must see a mended one.
-        if let (FromConsole::Ssh { refusal: Some(_), .. }, Some(host)) = (way, &hosts[*index]) {
-            planner.hosts.forget(host.id()).await;
+        if let Some(host) = &hosts[*index] {
+            way.forget_refused(planner, host).await;
         }
     }
     Ways { peers: peers.into_iter().flatten().collect(), console }
@@ -73,16 +72,37 @@ impl Ways {
             .peers
             .iter()
             .map(|(from, to, port, reach)| preflight::port_check(&hosts[*from].name, &hosts[*to].name, *port, *reach));
-        let from_console = self.console.iter().map(|(index, way)| match way {
-            FromConsole::Direct { address, port, reach } => {
-                preflight::client_port_check(&hosts[*index].name, address, *port, *reach)
-            }
-            FromConsole::Ssh { port, refusal } => {
-                preflight::forwarding_check(&hosts[*index].name, *port, refusal.as_deref())
-            }
-        });
-        between.chain(from_console).collect()
+        between.chain(self.console.iter().map(|(index, way)| way.check(&hosts[*index].name))).collect()
     }
+}
+
+impl FromConsole {
+    /// sshd reads its configuration anew for each connection only: the next review must see a mended one.
+    async fn forget_refused(&self, planner: &Planner, host: &Host) {
+        if let Self::Ssh { refusal: Some(_), .. } = self {
+            planner.hosts.forget(host.id()).await;
+        }
+    }
+
+    fn check(&self, host: &str) -> Check {
+        match self {
+            Self::Direct { address, port, reach } => preflight::client_port_check(host, address, *port, *reach),
+            Self::Ssh { port, refusal } => preflight::forwarding_check(host, *port, refusal.as_deref()),
+        }
+    }
+}
+
+/// The verdict on the console's way to the client port of one member on `host`.
+pub(crate) async fn client_way(
+    planner: &Planner,
+    reach: Reach,
+    host: &HostSummary,
+    connection: &Arc<Host>,
+    (address, port): (&str, u16),
+) -> Check {
+    let way = way_to(reach, connection, address, port).await;
+    way.forget_refused(planner, connection).await;
+    way.check(&host.name)
 }
 
 async fn from_host(host: &Host, from: usize, addresses: &[String], port: u16) -> Vec<(usize, usize, u16, PortReach)> {
@@ -94,12 +114,14 @@ async fn from_host(host: &Host, from: usize, addresses: &[String], port: u16) ->
 }
 
 async fn from_console(params: &InstallParams, index: usize, host: &Arc<Host>, address: &str) -> (usize, FromConsole) {
-    let port = params.client_port;
-    let way = match params.reach {
+    (index, way_to(params.reach, host, address, params.client_port).await)
+}
+
+async fn way_to(reach: Reach, host: &Arc<Host>, address: &str, port: u16) -> FromConsole {
+    match reach {
         Reach::Direct => FromConsole::Direct { address: address.to_owned(), port, reach: connect(address, port).await },
         Reach::Ssh => FromConsole::Ssh { port, refusal: through_ssh(host, address, port).await },
-    };
-    (index, way)
+    }
 }
 
 async fn connect(address: &str, port: u16) -> PortReach {

@@ -66,7 +66,8 @@ pub fn call(login: &Login, cluster: &ClusterTarget, call: &MemberCall, seconds: 
         ),
         MemberCall::MoveLeader(m) => format!("id=$({})\n{}", id_of(m), with_id(&["move-leader"])),
         MemberCall::StepAside(m) => {
-            let status = etcdctl(login, cluster, &["endpoint", "status"]);
+            // A member that is down makes etcdctl fail after it has told of the others.
+            let status = format!("{{ {} || true; }}", etcdctl(login, cluster, &["endpoint", "status"]));
             let own = word(&format!("{},", m.client_url));
             format!(
                 "if {status} | grep -F {own} | grep -q ', true, false, '; then\n\
@@ -75,6 +76,12 @@ pub fn call(login: &Login, cluster: &ClusterTarget, call: &MemberCall, seconds: 
                 with_id(&["move-leader"])
             )
         }
+        MemberCall::UpdatePeer { member: m, to, .. } => format!(
+            "id=$({})\n{} >/dev/null || {}",
+            id_of(m),
+            list(&format!("{} | grep -F {}", grep(m), word(&format!(", {to}, ")))),
+            retried(with_id(&["member", "update", &format!("--peer-urls={to}")]))
+        ),
     }
 }
 
@@ -102,7 +109,8 @@ mod tests {
             MemberCall::Remove(old.clone()),
             MemberCall::Remove(new.clone()),
             MemberCall::MoveLeader(old.clone()),
-            MemberCall::StepAside(old),
+            MemberCall::StepAside(old.clone()),
+            MemberCall::UpdatePeer { member: old, to: url(2390), outage: false },
         ] {
             let script = call(&login, &cluster, &change, 15);
             let check = std::process::Command::new("bash").args(["-n", "-c", &script]).status().expect("bash runs");
