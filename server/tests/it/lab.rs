@@ -1,6 +1,7 @@
 //! Tests on real hosts: the binary installs real clusters over real SSH. They need the lab (`make test` raises it) and
 //! fail without it.
 
+mod adopt;
 mod bad_downloads;
 mod bad_hosts;
 mod bad_installs;

@@ -11,7 +11,7 @@ use std::path::Path;
 use tokio::task::JoinHandle;
 
 /// Every file below `dir`, as text that a secret could be found in.
-fn files(dir: &Path, found: &mut Vec<(String, String)>) {
+pub(super) fn files(dir: &Path, found: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(dir).expect("readable").flatten() {
         let path = entry.path();
         if path.is_dir() {

@@ -431,7 +431,7 @@ async fn a_cancel_during_each_step_stops_at_its_boundary() {
 async fn a_handed_over_operation_frees_its_claims_and_an_illegal_choice_is_refused() {
     for plan in plans() {
         let bench = Bench::new(plan).await;
-        bench.work(Trouble::Fail(1), None).await;
+        bench.work(Trouble::Fail(bench.plan.steps.len().min(2) - 1), None).await;
         let engine = bench.engine(Trouble::None, None);
         let row = bench.store.operation(&bench.id).await.expect("read").expect("there");
         let mut tx = bench.store.begin().await.expect("begins");

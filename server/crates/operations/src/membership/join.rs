@@ -13,7 +13,7 @@ use crate::{
 };
 use quorate_domain::{
     MemberId,
-    cluster::ClusterMemberRecord,
+    cluster::{ClusterMemberRecord, Scheme},
     etcd_conf::{Setting, with_settings},
     host::HostSummary,
     install::{BinarySource, InstallMember, InstallParams},
@@ -79,6 +79,7 @@ pub(crate) async fn look(planner: &Planner, scene: &Scene, wish: Wish<'_>) -> Re
     joining.checks.extend(provision::same_machine(&joining.all_hosts(scene)));
     joining.checks.extend(joining.peers(scene).await);
     joining.checks.extend(joining.settings(scene));
+    joining.checks.extend(joining.certificates());
     Ok(joining)
 }
 
@@ -154,6 +155,14 @@ impl Joining {
             }
         }
         checks
+    }
+
+    /// A new member of a cluster that speaks TLS needs certificates, which the console does not make yet.
+    fn certificates(&self) -> Option<Check> {
+        let advice =
+            "Add it by hand with certificates of your own authority; the console follows the cluster's own list";
+        let why = "not here, because the cluster speaks TLS and the console makes no certificates for new members yet";
+        (self.params.scheme == Scheme::Https).then(|| Check::new("certificates", "", Verdict::Fail, why, advice))
     }
 
     /// Whether there is a configuration to take the settings from, and it is understood.

@@ -29,6 +29,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// A configuration is a page; what is longer is not one.
 const CONF_MAX: usize = 64 << 10;
 
+/// The oldest version whose members are changed (design: 3.4 is adopted, saved and upgraded only).
+const OLDEST: Version = Version::new(3, 5, 0);
+
 /// A cluster as it is found when a plan is made.
 pub(crate) struct Scene {
     /// What the console keeps.
@@ -245,6 +248,11 @@ impl Scene {
             answer,
             "Clear the alarm first; a change of members does not mend its cause",
         ));
+        let version = self.version();
+        if version < OLDEST {
+            let answer = format!("etcd {version}: members are changed from {OLDEST} on only");
+            checks.push(check("version", Verdict::Fail, answer, "Upgrade the cluster first; until then it is watched"));
+        }
         if !self.gone.is_empty() {
             let answer = format!("{} left the cluster without the console", self.gone.join(", "));
             checks.push(check("expected_members", Verdict::Warn, answer, "The console follows the cluster's own list"));

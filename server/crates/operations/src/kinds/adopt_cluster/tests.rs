@@ -71,7 +71,7 @@ fn plan(found: &Found) -> Plan {
 /// Three members, of which the host of one is not registered.
 pub(crate) fn sample_plan() -> Plan {
     let mut found = found();
-    found.members[2].host = None;
+    (found.members[2].host, found.members[2].process) = (None, Ok(None));
     plan(&found)
 }
 
@@ -99,7 +99,7 @@ fn what_was_learned_is_recorded_and_nothing_else_is_done() {
 #[test]
 fn what_could_not_be_learned_is_a_warning_and_stays_alone() {
     let mut found = found();
-    found.members[0].host = None;
+    (found.members[0].host, found.members[0].process) = (None, Ok(None));
     found.members[1].process = Err("no route to the host".into());
     found.members[1].silent = Some("no answer within 5 s".into());
     found.members[2].process = Ok(None);
