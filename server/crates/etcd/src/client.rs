@@ -149,14 +149,17 @@ impl MemberClient {
         };
         // The login is asked for only when it is missed: without quorum etcd logs nobody in, and still tells its status.
         let answer = bounded(deadline, async {
-            match ask.clone()(line.clone()).await {
+            // On the heap: two calls and what may come between would else lie side by side in every future around this one.
+            match Box::pin(ask.clone()(line.clone())).await {
                 Err(error @ EtcdError::Unreachable { .. }) => {
-                    Err(self.shared.endpoint.refusal().await.unwrap_or(error))
+                    Err(Box::pin(self.shared.endpoint.refusal()).await.unwrap_or(error))
                 }
-                Err(error) if error.wants_login(line.token.is_some()) => match self.log_in(&line.channel).await? {
-                    None => Err(error),
-                    Some(token) => ask(Line { token: Some(token), ..line }).await,
-                },
+                Err(error) if error.wants_login(line.token.is_some()) => {
+                    match Box::pin(self.log_in(&line.channel)).await? {
+                        None => Err(error),
+                        Some(token) => Box::pin(ask(Line { token: Some(token), ..line })).await,
+                    }
+                }
                 answer => answer,
             }
         })
