@@ -114,6 +114,8 @@ fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let workers = std::thread::available_parallelism().map_or(4, usize::from).max(4);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
+        // Without optimisation every future of a deep call lies on the stack by itself.
+        .thread_stack_size(4 << 20)
         .enable_all()
         .build()
         .map_err(|source| StartError::System { what: "the runtime cannot start", source })?;

@@ -65,7 +65,8 @@ impl EtcdError {
         let any = |words: &[&str]| words.iter().any(|w| message.contains(w));
         // etcd's words in `api/v3rpc/rpctypes/error.go`; whoever is logged in and may not is told so.
         any(&["user name is empty", "invalid auth token", "revision of auth store is old"])
-            || (!logged_in && any(&["permission denied"]))
+            // Without a login, the name in the client's certificate counts as one, and need not be a user's.
+            || (!logged_in && any(&["permission denied", "user name not found"]))
     }
 
     pub(crate) fn unreachable(source: Box<dyn Error + Send + Sync>) -> Self {

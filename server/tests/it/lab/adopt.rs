@@ -148,7 +148,7 @@ impl Foreign {
             _ => ("etcd", unit("EnvironmentFile=/etc/default/etcd\n", ""), "/etc/default/etcd", variables.concat()),
         };
         for (path, text) in [(path, conf), (&*format!("/etc/systemd/system/{name}.service"), text)] {
-            let put = format!("install -d \"$(dirname {path})\" && cat > {path}");
+            let put = format!("install -d \"$(dirname {path})\" && cat > {path} && chown root:root {path}");
             assert!(lab.exec_with_input(host, &put, text.as_bytes()).await.status.success());
         }
         let start = format!(

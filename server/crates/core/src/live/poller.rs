@@ -13,7 +13,7 @@ use super::{
 use crate::clock::Clock;
 use quorate_domain::{
     HostId, MemberId, OperationId, Timestamp,
-    cluster::{ClusterRecord, ClusterView, MemberRole, Reachability, UnitState},
+    cluster::{ClusterMemberRecord, ClusterRecord, ClusterView, MemberRole, Reachability, UnitState},
 };
 use quorate_etcd::{MemberList, StatusReply};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -289,6 +289,19 @@ impl Poller {
         !same_cluster || !self.lines.iter().map(|l| &l.seat.known).eq(&before)
     }
 
+    /// A member that got another client URL is asked there from now on: one alone could not tell so itself, since nobody hears
+    /// it where it was. What its list says of it counts as soon as that is read.
+    fn follow_record(&mut self) {
+        for at in 0..self.lines.len() {
+            let seat = &self.lines[at].seat;
+            let here = |m: &&ClusterMemberRecord| m.host == seat.known.host && m.name == seat.known.name;
+            let recorded = self.record.members.iter().find(here).map(|m| m.client_url.clone());
+            let Some(url) = recorded.filter(|url| !seat.known.client_urls.contains(url)) else { continue };
+            let moved = Seat { known: Known { client_urls: vec![url], ..seat.known.clone() }, ..seat.clone() };
+            self.lines[at] = Line { seat: moved.clone(), ..self.line(moved.known) };
+        }
+    }
+
     fn line(&mut self, known: Known) -> Line {
         self.next_line += 1;
         let link = Arc::new(Link::new(address(&known), self.record.clone(), self.endpoints.clone()));
@@ -303,6 +316,7 @@ impl Poller {
             // Who is in the cluster stays the cluster's to say; the next list finds its members' hosts in the new record.
             self.record = record;
             self.list.asked = None;
+            self.follow_record();
         }
         let seats: Vec<Seat> =
             self.lines.iter_mut().map(|l| Seat { known: l.seat.known.clone(), answer: l.seat.answer.take() }).collect();
