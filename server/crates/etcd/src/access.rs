@@ -193,7 +193,7 @@ mod tests {
     use quorate_testkit::pki::Pki;
 
     fn refused(material: &Material) -> (&'static str, String) {
-        let bad = material.access().err().expect("refused");
+        let bad = material.access().expect_err("refused");
         (bad.field, bad.message)
     }
 

@@ -195,7 +195,7 @@ fn whose(task: &HostTask, host: &HostSummary, found: &Result<Found, String>) -> 
     let Ok(found) = found else { return check(Verdict::Fail, "not seen".into()) };
     let Some(conf) = &found.conf else {
         return if found.unit || found.data {
-            check(Verdict::Fail, format!("there is no configuration that says whose etcd lies here"))
+            check(Verdict::Fail, "there is no configuration that says whose etcd lies here".into())
         } else {
             check(Verdict::Pass, "nothing of etcd is here any more".into())
         };
