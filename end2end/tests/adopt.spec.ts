@@ -39,7 +39,7 @@ test("a cluster is adopted from an endpoint, and what was and was not learned is
   await review.click();
 
   await expect(page.getByRole("heading", { level: 2, name: "Adopt orders: 3 members, etcd 3.5.16" })).toBeVisible({ timeout: 60_000 });
-  await expect(page.getByText("Nothing is changed, neither on hosts nor in the cluster.")).toBeVisible();
+  await expect(page.getByText("Take the cluster under management; nothing is changed, neither on hosts nor in it")).toBeVisible();
   await expect(page.getByText("etcd ignores ETCD_LOG_LEVEL beside its configuration file")).toBeVisible();
   await shotsWideAndNarrow(page, "adopt-plan");
   await page.getByRole("button", { name: "Adopt", exact: true }).click();
@@ -49,6 +49,6 @@ test("a cluster is adopted from an endpoint, and what was and was not learned is
   await live(page);
   await expect(page.locator(".cluster-health")).toHaveText("Healthy: 3 of 3 voters, can lose 1", { timeout: 30_000 });
   expect(running(), "the same process, the same file").toBe(before);
-  await expect(page.getByRole("region", { name: "Members", exact: true }).getByRole("link", { name: first.name })).toBeVisible();
+  await expect(page.getByRole("region", { name: "Members", exact: true }).getByRole("rowheader", { name: first.name })).toBeVisible();
   await shotsWideAndNarrow(page, "adopted");
 });

@@ -159,12 +159,14 @@ fn view(form: Form, hosts: &[HostSummary], plan: RwSignal<Option<PlanView>>) -> 
             </section>
             <details class="panel" open=move || folded.get()>
                 <summary><h2>"Certificates and login"</h2><span class="muted">"for clusters that want them; kept sealed, never shown again"</span></summary>
+                <div class="form">
                 <TextArea label="CA certificate" name="ca" value=form.ca error=t.field("ca") rows=4 placeholder="-----BEGIN CERTIFICATE-----" hint="PEM, of whoever signed the members' certificates. Needed for https."/>
                 <TextArea label="Client certificate" name="certificate" value=form.certificate error=t.field("certificate") rows=4 placeholder="-----BEGIN CERTIFICATE-----" hint="PEM; for members that ask clients for one."/>
                 <TextArea label="Private key" name="key" value=form.key error=t.field("key") rows=4 placeholder="-----BEGIN PRIVATE KEY-----" hint="PEM, of the client certificate."/>
                 <div class="form-grid">
                     <Field label="User" name="user" value=form.user error=t.field("user") hint="Of etcd; changes need one with the role root."/>
-                    <Field label="Password" name="password" kind="password" autocomplete="off" value=form.password error=t.field("password")/>
+                    <Field label="Password" name="password" kind="password" autocomplete="off" value=form.password error=t.field("password") hint="Logged in with only where etcd asks for it."/>
+                </div>
                 </div>
             </details>
             {super::form_end(t)}

@@ -3,10 +3,10 @@
 //! in `classify`.
 
 use quorate_domain::host::HostKey;
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 /// A failure of anything that this crate does. `host` is the host's name in the console.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum RemoteError {
     /// The network has no way to the address.
     #[error("{host}: no route to {address}; check the address, the network between, and that the host is on")]
@@ -203,7 +203,7 @@ pub enum RemoteError {
         what: String,
         /// Why not.
         #[source]
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// A key could not be read or made.
     #[error("this is not a usable SSH key: {detail}")]
@@ -255,7 +255,7 @@ impl RemoteError {
 
     pub(crate) fn local(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
-        move |source| Self::Local { what, source }
+        move |source| Self::Local { what, source: Arc::new(source) }
     }
 }
 

@@ -31,10 +31,17 @@ pub(crate) type Sink<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 pub struct Host {
     target: Target,
     places: Places,
-    connection: Mutex<Option<Arc<Connection>>>,
+    connection: Mutex<Slot>,
     sessions: Semaphore,
     pub(crate) tunnels: Tunnels,
     pub(crate) root_shells: RootShells,
+}
+
+/// The connection that is open, and what the last attempt that failed came to when it ended.
+#[derive(Default)]
+struct Slot {
+    open: Option<Arc<Connection>>,
+    failed: Option<(Instant, RemoteError)>,
 }
 
 impl Host {
@@ -73,21 +80,35 @@ impl Host {
 
     /// The open connection; opened when there is none.
     pub(crate) async fn connection(&self) -> Result<Shared, RemoteError> {
+        let asked = Instant::now();
         let mut slot = self.connection.lock().await;
-        if let Some(connection) = slot.as_ref().filter(|c| c.usable()) {
+        if let Some(connection) = slot.open.as_ref().filter(|c| c.usable()) {
             return Ok(Shared(connection.clone()));
         }
-        *slot = None;
-        let opened = Arc::new(Connection::open(&self.places, &self.target).await?);
-        *slot = Some(opened.clone());
-        Ok(Shared(opened))
+        // Whoever waited for an attempt that failed is told its outcome: a silent host would else be waited for by all of
+        // them, one after another.
+        if let Some((_, error)) = slot.failed.as_ref().filter(|(ended, _)| asked < *ended) {
+            return Err(error.clone());
+        }
+        *slot = Slot::default();
+        match Connection::open(&self.places, &self.target).await {
+            Ok(opened) => {
+                let opened = Arc::new(opened);
+                slot.open = Some(opened.clone());
+                Ok(Shared(opened))
+            }
+            Err(error) => {
+                slot.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
     }
 
     /// Forgets a connection that turned out broken; sessions that still run on it end by themselves.
     pub(crate) async fn discard(&self, broken: &Shared) {
         let mut slot = self.connection.lock().await;
-        if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, &broken.0)) {
-            *slot = None;
+        if slot.open.as_ref().is_some_and(|current| Arc::ptr_eq(current, &broken.0)) {
+            slot.open = None;
         }
     }
 
@@ -95,7 +116,7 @@ impl Host {
     pub(crate) async fn close(&self) {
         self.tunnels.close();
         self.root_shells.close();
-        *self.connection.lock().await = None;
+        *self.connection.lock().await = Slot::default();
     }
 
     pub(crate) async fn session(&self) -> Result<SemaphorePermit<'_>, RemoteError> {

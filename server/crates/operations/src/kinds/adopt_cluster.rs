@@ -23,6 +23,8 @@ use quorate_domain::{
 };
 use serde_json::Value;
 
+const REGISTER: &str = "Take the cluster under management; nothing is changed, neither on hosts nor in it";
+
 /// The kind `adopt_cluster`.
 pub struct AdoptCluster;
 
@@ -76,7 +78,7 @@ impl AdoptCluster {
             cluster: None,
             cluster_name: params.name.clone(),
             hosts: hosts.clone().filter(|host| host.cluster.is_none()).map(|host| host.id.clone()).collect(),
-            steps: vec![Step::of("register", "Take the cluster under management", vec![Lane::at(place, register)])],
+            steps: vec![Step::of("register", REGISTER, vec![Lane::at(place, register)])],
             checks: checks(params, found, version),
             warnings: warnings(found, scheme),
             point_of_no_return: None,
@@ -222,7 +224,7 @@ fn words(layout: &Layout) -> (Verdict, String, &'static str) {
 }
 
 fn warnings(found: &Found, scheme: Scheme) -> Vec<String> {
-    let mut warnings = vec!["Nothing is changed, neither on hosts nor in the cluster.".to_owned()];
+    let mut warnings = Vec::new();
     if scheme == Scheme::Http {
         warnings.push("Plain http: whoever reaches the ports of its members owns the cluster and its data.".into());
     } else {
