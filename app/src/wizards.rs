@@ -26,7 +26,7 @@ use crate::{
 use leptos::prelude::*;
 use quorate_domain::{
     Problem,
-    cluster::ClusterView,
+    cluster::{ClusterView, Reach},
     host::HostSummary,
     install::{BinarySource, InstallMember},
     plan::{PlanRequest, PlanView},
@@ -49,6 +49,16 @@ fn source_options() -> Vec<(String, String)> {
         option("push", "The console downloads, verifies and pushes them (hosts without internet)"),
         option("installed", "They are in /usr/bin already"),
     ]
+}
+
+/// How the console gets to the client ports.
+fn reach_options() -> Vec<(String, String)> {
+    vec![option("direct", "Directly to the client port"), option("ssh", "Through each host's SSH connection")]
+}
+
+/// A choice of `reach_options`.
+fn reach(value: &str) -> Reach {
+    if value == "ssh" { Reach::Ssh } else { Reach::Direct }
 }
 
 /// Where binaries come from, for kinds that bring etcd to the hosts of a cluster that stands.

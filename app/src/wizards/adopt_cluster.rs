@@ -14,7 +14,7 @@ use crate::{
     session::SecretInput,
 };
 use leptos::prelude::*;
-use quorate_domain::{Problem, adopt::AdoptParams, cluster::Reach, host::HostSummary, plan::PlanView};
+use quorate_domain::{Problem, adopt::AdoptParams, host::HostSummary, plan::PlanView};
 
 /// The page.
 #[component]
@@ -90,7 +90,7 @@ impl Form {
                 name: text(self.name),
                 endpoint: text(self.endpoint),
                 host: text(self.host).parse().ok(),
-                reach: if self.reach.read_untracked().as_str() == "ssh" { Reach::Ssh } else { Reach::Direct },
+                reach: super::reach(&self.reach.read_untracked()),
                 access: None,
             },
             ca: text(self.ca),
@@ -133,10 +133,7 @@ fn view(form: Form, hosts: &[HostSummary], plan: RwSignal<Option<PlanView>>) -> 
     let t = form.task;
     let mut choices = vec![super::option("", "None: begin at the endpoint")];
     choices.extend(hosts.iter().map(|host| super::option(host.id.as_str(), &host.name)));
-    let reach = vec![
-        super::option("direct", "Directly to the client port"),
-        super::option("ssh", "Through each host's SSH connection"),
-    ];
+    let reach = super::reach_options();
     let secrets = ["ca", "certificate", "key", "user", "password"];
     let folded = Signal::derive(move || {
         t.problem.with(|p| p.as_ref().is_some_and(|p| secrets.iter().any(|field| p.message_for(field).is_some())))

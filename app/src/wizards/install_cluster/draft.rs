@@ -3,7 +3,6 @@
 
 use crate::wizards::{self, MIB};
 use quorate_domain::{
-    cluster::Reach,
     install::{InstallMember, InstallParams},
     plan::PlanRequest,
     problem::FieldError,
@@ -66,7 +65,7 @@ impl Draft {
             Err(message) => errors.push(FieldError { field: "version".into(), message }),
         }
         params.source = wizards::source(&self.source);
-        params.reach = if self.reach == "ssh" { Reach::Ssh } else { Reach::Direct };
+        params.reach = wizards::reach(&self.reach);
         self.download_url.trim().clone_into(&mut params.download_url);
         self.data_dir.trim().clone_into(&mut params.data_dir);
         self.token.trim().clone_into(&mut params.token);
@@ -103,6 +102,7 @@ fn number<N: std::str::FromStr>(text: &str, field: &str, errors: &mut Vec<FieldE
 mod tests {
     use super::*;
     use crate::sample;
+    use quorate_domain::cluster::Reach;
     use quorate_domain::install::BinarySource;
 
     fn draft() -> Draft {

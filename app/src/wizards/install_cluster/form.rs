@@ -16,7 +16,7 @@ use crate::{
     },
     data::Boxed,
     routes,
-    wizards::{ask, option, source_options},
+    wizards::{ask, reach_options, source_options},
 };
 use leptos::prelude::*;
 use quorate_domain::{host::HostSummary, plan::PlanView};
@@ -156,8 +156,7 @@ const ADVANCED: [&str; 9] = [
 
 fn advanced(form: Form) -> AnyView {
     let t = form.task;
-    let reach =
-        vec![option("direct", "Directly to the client port"), option("ssh", "Through each host's SSH connection")];
+    let reach = reach_options();
     view! {
         <div class="form-grid">
             <Field label="Data directory" name="data_dir" mono=true value=form.data_dir error=t.field("data_dir") hint="Best on a disk of its own, SSD."/>

@@ -49,7 +49,18 @@ async fn a_cluster_is_adopted_from_one_of_its_hosts_and_has_every_operation() {
     let twice = cluster.plan("adopt_cluster", json!({"name": "again", "host": site.ids[1]})).await;
     assert_eq!(verdict(&twice, "managed", "")["verdict"], "fail");
 
-    cluster.run("add_member", cluster.add(2)).await;
+    // A learner first, and a voter by a change of its own.
+    let mut add = cluster.add(2);
+    add["leave_as_learner"] = json!(true);
+    cluster.run("add_member", add).await;
+    cluster.healthy(2).await;
+    let spare = &cluster.site.lab.hosts()[2];
+    until(PATIENCE, "the screen shows the learner", async || {
+        cluster.member(spare).await.is_some_and(|member| member["role"] == "learner")
+    })
+    .await;
+    let id = cluster.member_id(spare).await;
+    cluster.run("promote_member", json!({"cluster": cluster.id, "member": id})).await;
     cluster.healthy(3).await;
     cluster.site.assert_installed().await;
 }

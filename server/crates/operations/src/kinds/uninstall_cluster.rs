@@ -55,10 +55,11 @@ impl Kind for UninstallCluster {
         let mut params: UninstallParams = params_of(params)?;
         super::token(planner, &mut params.token)?;
         let record = membership::record(planner, &params.cluster).await?;
-        let mut sites = Vec::new();
+        let (mut sites, mut elsewhere) = (Vec::new(), Vec::new());
         for member in &record.members {
-            if let Some(host) = planner.host_of(member).await? {
-                sites.push((member.clone(), host));
+            match planner.host_of(member).await? {
+                Some(host) => sites.push((member.clone(), host)),
+                None => elsewhere.push(member.name.clone()),
             }
         }
         let sites = join_all(sites.into_iter().map(async |(member, host)| {
@@ -66,12 +67,19 @@ impl Kind for UninstallCluster {
             let reached = reached.and_then(|()| member.can_rest());
             Site { member, host, reached }
         }));
-        self.compose(&record, &params, &sites.await)
+        self.compose(&record, &params, &sites.await, &elsewhere)
     }
 }
 
 impl UninstallCluster {
-    fn compose(&self, record: &ClusterRecord, params: &UninstallParams, sites: &[Site]) -> Result<Plan, PlanError> {
+    /// `elsewhere`: names of members on hosts that the console does not know.
+    fn compose(
+        &self,
+        record: &ClusterRecord,
+        params: &UninstallParams,
+        sites: &[Site],
+        elsewhere: &[String],
+    ) -> Result<Plan, PlanError> {
         let cluster = Place::Cluster { name: record.name.clone() };
         let reached = || sites.iter().filter(|site| site.reached.is_ok());
         let lanes = reached().map(|site| rest_lane(site, &params.token)).collect();
@@ -91,9 +99,9 @@ impl UninstallCluster {
                 Step::of("lay_to_rest", "Stop and disable etcd everywhere, set the data aside", lanes),
                 Step::of("forget", "The console forgets the cluster", vec![Lane::at(cluster, note)]),
             ],
-            checks: sites.iter().map(contact).collect(),
+            checks: sites.iter().map(contact).chain(elsewhere.iter().map(unknown)).collect(),
             warnings: vec![
-                format!("All {} members stop: every client of {} loses it.", sites.len(), record.name),
+                format!("All {} members stop: every client of {} loses it.", record.members.len(), record.name),
                 "Data is set aside on each host, never deleted; binaries and configuration stay.".into(),
             ],
             point_of_no_return: None,
@@ -112,6 +120,11 @@ fn rest_lane(site: &Site, token: &str) -> Lane {
     let mut part = service::lay_to_rest(unit, data_dir, token);
     part.undo = service::bring_member_back(unit, data_dir, token);
     Lane { diagnose: vec![service::journal(unit)], ..Lane::at(Place::of(&site.host), part) }
+}
+
+fn unknown(member: &String) -> Check {
+    let (answer, advice) = ("the console does not know its host", "Its etcd stays as it is; stop it yourself");
+    Check::new("contact", member, Verdict::Warn, answer, advice)
 }
 
 fn contact(site: &Site) -> Check {
@@ -152,7 +165,7 @@ pub(crate) mod tests {
             .map(|(n, member)| Site { member: member.clone(), host: host(n), reached: away(n) })
             .collect();
         let params = UninstallParams { cluster: record.id.clone(), token: "20261125-ab12cd34".into() };
-        UninstallCluster.compose(&record, &params, &sites).expect("a plan")
+        UninstallCluster.compose(&record, &params, &sites, &[]).expect("a plan")
     }
 
     #[test]
