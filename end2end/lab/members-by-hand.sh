@@ -12,7 +12,8 @@ endpoints() { local out=; for n in "$@"; do out+=",http://10.77.0.1$n:2379"; don
 configure() { # configure "CLUSTER" HOSTS..: the members into everybody's etcd.conf, all at once
   local cluster=$1 pids=(); shift
   for n in "$@"; do
-    on "$n" sed -i -e "s|^initial-cluster:.*|initial-cluster: '$cluster'|" -e "s|^initial-cluster-state:.*|initial-cluster-state: 'existing'|" /etc/etcd/etcd.conf & pids+=($!)
+    # ssh hands one line to a shell there, which takes the single quotes away.
+    on "$n" sed -i -e "'s|^initial-cluster:.*|initial-cluster: \"$cluster\"|'" -e "'s|^initial-cluster-state:.*|initial-cluster-state: existing|'" /etc/etcd/etcd.conf & pids+=($!)
   done
   for pid in "${pids[@]}"; do wait "$pid"; done
 }
