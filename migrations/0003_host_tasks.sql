@@ -10,6 +10,7 @@ CREATE TABLE host_tasks (
     peer_url TEXT NOT NULL,
     data_dir TEXT NOT NULL,
     layout TEXT NOT NULL,
+    cluster_token TEXT NOT NULL,
     token TEXT NOT NULL,
     left_by TEXT NOT NULL,
     problem TEXT NOT NULL DEFAULT '',

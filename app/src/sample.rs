@@ -44,6 +44,7 @@ pub(crate) fn host_task() -> HostTask {
         peer_url: "http://10.77.0.13:2380".into(),
         data_dir: "/var/lib/etcd".into(),
         layout: Default::default(),
+        cluster_token: String::new(),
         token: "tok".into(),
         left_by: OperationId::from_random([5; 10]),
         attempt: None,

@@ -262,6 +262,7 @@ mod tests {
             peer_url: "http://10.77.0.13:2380".into(),
             data_dir: "/var/lib/etcd".into(),
             layout: Default::default(),
+            cluster_token: String::new(),
             token: "tok".into(),
             left_by: OperationId::from_random([4; 10]),
             attempt: None,

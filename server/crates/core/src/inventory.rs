@@ -161,7 +161,8 @@ impl Inventory for ConsoleInventory {
     }
 
     async fn leave_host_task(&self, by: &OperationId, cluster: &ClusterId, part: &HostPart) -> Result<(), String> {
-        let HostPart { host, host_name, cluster_name, member, peer_url, data_dir, layout, token } = part.clone();
+        let HostPart { host, host_name, cluster_name, member, peer_url, data_dir, layout, cluster_token, token } =
+            part.clone();
         let task = HostTask {
             id: HostTaskId::from_random(self.random()),
             host,
@@ -172,6 +173,7 @@ impl Inventory for ConsoleInventory {
             peer_url,
             data_dir,
             layout,
+            cluster_token,
             token,
             left_by: by.clone(),
             attempt: None,

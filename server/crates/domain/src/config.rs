@@ -123,7 +123,8 @@ pub fn differences(conf: &str, own: &Own, shared: &BTreeMap<String, String>) -> 
     let listed = |text: &str| text.split(',').map(|part| part.trim().to_owned()).collect::<BTreeSet<String>>();
     expect("name", &own.name, &|value| value == own.name);
     let peers = listed(&own.initial_cluster);
-    expect("initial-cluster", &own.initial_cluster, &|value| listed(value) == peers);
+    let discovered = etcd_conf::is_found_by_discovery(conf);
+    expect("initial-cluster", &own.initial_cluster, &|value| discovered || listed(value) == peers);
     expect("initial-cluster-state", "existing", &|value| value == "existing");
     expect("initial-advertise-peer-urls", &own.peer_url, &|value| listed(value).contains(&own.peer_url));
     expect("advertise-client-urls", &own.client_url, &|value| listed(value).contains(&own.client_url));

@@ -4,7 +4,7 @@
 
 mod edit;
 
-pub use edit::{keys, setting, with_settings};
+pub use edit::{is_found_by_discovery, keys, raw, setting, with_settings};
 
 /// The path of the configuration (guide).
 pub const CONF_PATH: &str = "/etc/etcd/etcd.conf";
@@ -79,6 +79,8 @@ pub enum Setting {
     Number(u64),
     /// Text.
     Text(String),
+    /// As it stands in another file: quoted, a number, a word or `true`, whatever etcd wants there.
+    Raw(String),
 }
 
 impl EtcdConf {
@@ -108,6 +110,7 @@ impl EtcdConf {
             match value {
                 Setting::Number(n) => out.push_str(&format!("{key}: {n}\n")),
                 Setting::Text(text) => out.push_str(&format!("{key}: {}\n", quoted(text))),
+                Setting::Raw(raw) => out.push_str(&format!("{key}: {raw}\n")),
             }
         }
         out

@@ -30,6 +30,9 @@ pub struct HostTask {
     pub data_dir: String,
     /// How its etcd lies there.
     pub layout: Layout,
+    /// `initial-cluster-token` of the cluster; empty where it is not known.
+    #[serde(default)]
+    pub cluster_token: String,
     /// Names what is set aside: `member/` goes to `aside-<token>` in the data directory.
     pub token: String,
     /// The operation that removed the member.

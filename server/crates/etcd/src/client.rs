@@ -172,7 +172,10 @@ impl MemberClient {
 
     /// A token from etcd; none when this client has no login.
     async fn log_in(&self, channel: &Channel) -> Result<Option<HeaderValue>, EtcdError> {
-        let Some(login) = &self.shared.endpoint.access.login else { return Ok(None) };
+        let endpoint = &self.shared.endpoint;
+        // Whoever gave certificates wants the password to travel by TLS only.
+        let in_clear = endpoint.access.has_tls() && !endpoint.url.starts_with("https:");
+        let Some(login) = endpoint.access.login.as_ref().filter(|_| !in_clear) else { return Ok(None) };
         let etcd = client(Line { channel: channel.clone(), token: None }).await?;
         let (user, password) = (login.user.clone(), login.password.expose_secret().to_owned());
         let reply = etcd.auth_client().authenticate(user, password).await?;

@@ -56,6 +56,8 @@ pub(crate) async fn processes(host: &Host) -> Result<Vec<Process>, String> {
             raw.conf = Some(ask(host, &["cat", "--", &path]).await?).filter(|text| !text.is_empty());
         }
         if let Some(unit) = raw.unit() {
+            let main = ask(host, &["systemctl", "show", "--property=MainPID", "--value", "--", &unit]).await?;
+            raw.main = main.trim() == pid.to_string();
             raw.unit_text = ask(host, &["systemctl", "cat", "--", &unit]).await?;
         }
         found.push(raw.read());

@@ -11,6 +11,7 @@ use futures::future::join_all;
 use quorate_domain::{
     ClusterId,
     config::{self, Drift, MemberConfig, Own, SeenFile},
+    etcd_conf,
     etcd_conf::{CONF_PATH, DROP_IN, DROP_IN_PATH, Setting, UNIT, UNIT_PATH, with_settings},
     host::HostFacts,
     version::Version,
@@ -108,15 +109,23 @@ impl Inspection {
         let settings: Vec<(&str, Setting)> = drift
             .iter()
             .filter(|d| d.repairable)
-            .map(|d| {
-                let number = d.expected.parse().map(Setting::Number);
-                (d.what.as_str(), number.unwrap_or_else(|_| Setting::Text(d.expected.clone())))
-            })
+            .filter_map(|d| Some((d.what.as_str(), self.wanted(&d.what, &d.expected)?)))
             .collect();
         if settings.is_empty() {
             return Ok(None);
         }
         with_settings(conf, &settings).map(Some)
+    }
+
+    /// What is to stand there. A setting that most members share is written as one of them writes it, because etcd takes no
+    /// text for a number or a word; none for a structure, which a person has to mend.
+    fn wanted(&self, key: &str, expected: &str) -> Option<Setting> {
+        if !self.shared.contains_key(key) {
+            return Some(Setting::Text(expected.to_owned()));
+        }
+        let mut confs = self.scene.seats.iter().filter_map(|seat| seat.conf.as_deref());
+        let of_another = confs.find(|conf| etcd_conf::setting(conf, key) == Some(expected))?;
+        etcd_conf::raw(of_another, key).map(|raw| Setting::Raw(raw.to_owned()))
     }
 
     /// One member's side, as people see it.
@@ -163,6 +172,9 @@ impl Inspection {
             None if seat.layout().conf.is_empty() => Vec::new(),
             None => vec![missing(&seat.layout().conf)],
         };
+        for d in &mut drift {
+            d.repairable &= seat.conf.is_none() || self.wanted(&d.what, &d.expected).is_some();
+        }
         let plain = |what: &str, found: &str, expected: &str| Drift {
             what: what.into(),
             found: found.into(),

@@ -205,6 +205,7 @@ mod tests {
             peer_url: "http://10.77.0.13:2380".into(),
             data_dir: "/var/lib/etcd".into(),
             layout: Default::default(),
+            cluster_token: String::new(),
             token: "tok".into(),
         };
         let mut plan = crate::plan::tests::sample();

@@ -15,6 +15,7 @@ macro_rules! select {
     ($tail:literal) => {
         sqlx::query(concat!(
             "SELECT t.id, t.host, hosts.name AS host_name, t.cluster, t.cluster_name, t.member, t.peer_url, t.data_dir, t.layout,
+                 t.cluster_token,
                  t.token, t.left_by, t.problem, t.created_at,
                  (SELECT o.id FROM operations o WHERE o.kind = 'finish_removal'
                      AND json_extract(o.view_json, '$.params.task') = t.id ORDER BY o.seq DESC LIMIT 1) AS attempt
@@ -37,6 +38,7 @@ fn task(row: &SqliteRow) -> Result<HostTask> {
         peer_url: row.cell("peer_url")?,
         data_dir: row.cell("data_dir")?,
         layout: row.json("layout")?,
+        cluster_token: row.cell("cluster_token")?,
         token: row.cell("token")?,
         left_by: row.parsed("left_by")?,
         attempt: row.parsed_opt("attempt")?,
@@ -112,9 +114,9 @@ impl Tx {
             .bind(new.token.as_str());
         self.execute(query, "replacing a task of a host").await?;
         let query = sqlx::query(
-            "INSERT INTO host_tasks (id, host, cluster, cluster_name, member, peer_url, data_dir, layout, token, left_by,
-                 problem, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            "INSERT INTO host_tasks (id, host, cluster, cluster_name, member, peer_url, data_dir, layout, cluster_token, token,
+                 left_by, problem, created_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (host, data_dir) DO NOTHING",
         )
         .bind(new.id.as_str())
@@ -125,6 +127,7 @@ impl Tx {
         .bind(new.peer_url.as_str())
         .bind(new.data_dir.as_str())
         .bind(cells::json("layout", &new.layout)?)
+        .bind(new.cluster_token.as_str())
         .bind(new.token.as_str())
         .bind(new.left_by.as_str())
         .bind(new.problem.as_str())

@@ -15,6 +15,7 @@ pub fn with_settings(text: &str, settings: &[(&str, Setting)]) -> Result<String,
             // etcd does not take a quoted number for a number.
             Setting::Number(n) => format!("{key}: {n}"),
             Setting::Text(text) => format!("{key}: {}", quoted(text)),
+            Setting::Raw(raw) => format!("{key}: {raw}"),
         };
         match places.as_slice() {
             [] => lines.push(wanted),
@@ -35,6 +36,22 @@ pub fn setting<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     let value = line.split_once(':')?.1.trim();
     let end = |quote: char| value.strip_prefix(quote)?.split(quote).next();
     Some(end('\'').or_else(|| end('"')).unwrap_or_else(|| value.split(" #").next().unwrap_or(value).trim()))
+}
+
+/// What stands behind `key` as it is written, quotes and all; none when it is not set on one plain line, or is a structure.
+pub fn raw<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| key_of(line) == Some(key))?;
+    let value = lines[at].split_once(':')?.1.trim();
+    let next = lines.get(at + 1).map(|line| (*line).to_owned());
+    let plain = !value.is_empty() && !value.starts_with(['{', '[', '|', '>', '&', '*']) && !continues(next.as_ref());
+    plain.then_some(value)
+}
+
+/// Whether the cluster is found by a discovery service, which etcd does not take beside `initial-cluster`
+/// (`ErrConflictBootstrapFlags` in etcd's embed package).
+pub fn is_found_by_discovery(text: &str) -> bool {
+    keys(text).iter().any(|key| key.starts_with("discovery"))
 }
 
 /// The keys that are set, in the file's order.
@@ -95,6 +112,12 @@ mod tests {
         assert_eq!(setting(CONF, "initial-cluster"), Some("lab1=http://a:2380"));
         assert_eq!(setting(CONF, "quota-backend-bytes"), None);
         assert_eq!(keys(CONF), ["name", "data-dir", "initial-cluster", "log-level"]);
+        assert_eq!(raw(CONF, "initial-cluster"), Some("\"lab1=http://a:2380\""));
+        assert_eq!(
+            (raw("a: {b: c}\n", "a"), raw("a:\n  b: c\n", "a"), raw("a: true\n", "a")),
+            (None, None, Some("true"))
+        );
+        assert!(is_found_by_discovery("discovery-srv: example.net\n") && !is_found_by_discovery(CONF));
         let numbered = with_settings("name: x\n", &[("snapshot-count", Setting::Number(5))]);
         assert_eq!(numbered.as_deref(), Ok("name: x\nsnapshot-count: 5\n"));
     }

@@ -20,6 +20,8 @@ pub(super) struct Raw {
     pub conf: Option<String>,
     /// `systemctl cat` of its unit.
     pub unit_text: String,
+    /// It is the unit's main process: what stops with the unit, and nothing else does.
+    pub main: bool,
 }
 
 /// An etcd that runs on a host.
@@ -108,7 +110,9 @@ impl Raw {
 
     /// What it all means.
     pub fn read(self) -> Process {
-        let (unit, path) = (self.unit().unwrap_or_default(), self.conf_path());
+        // A unit that only happens to hold it (sshd's, cron's, a manager of containers) is not etcd's to stop.
+        let unit = self.unit().filter(|_| self.main && !self.contained()).unwrap_or_default();
+        let path = self.conf_path();
         let (flags, variables) = (self.flags(), self.variables());
         let value = |key: &str| -> String {
             match (&path, &self.conf) {
@@ -133,7 +137,7 @@ impl Raw {
             let ignored = variables.keys().filter(|name| *name != "config-file");
             dead.extend(ignored.map(|name| format!("ETCD_{}", name.to_uppercase().replace('-', "_"))));
         }
-        let conf = path.clone().filter(|_| self.conf.is_some()).unwrap_or_default();
+        let conf = path.clone().filter(|_| self.conf.is_some() && !unit.is_empty()).unwrap_or_default();
         let layout = Layout { not_here: self.not_here(&unit, path.as_deref(), &flags), unit, conf };
         let client_urls = value("advertise-client-urls");
         Process {
@@ -150,14 +154,18 @@ impl Raw {
         }
     }
 
+    fn contained(&self) -> bool {
+        let managers = ["docker", "kubepods", "containerd", "libpod", "crio", "machine.slice", "payload"];
+        managers.iter().any(|c| self.cgroup.contains(c))
+    }
+
     /// What is left alone, and why.
     fn not_here(&self, unit: &str, path: Option<&str>, flags: &BTreeMap<&str, &str>) -> String {
-        let container = ["docker", "kubepods", "containerd", "libpod", "crio"].iter().any(|c| self.cgroup.contains(c));
-        if container {
+        if self.contained() {
             return "its etcd runs in a container".into();
         }
         if unit.is_empty() {
-            return "its etcd was not started by systemd".into();
+            return "its etcd is not the main process of a systemd unit".into();
         }
         match path {
             Some(_) if self.conf.is_some() => String::new(),
@@ -184,6 +192,7 @@ mod tests {
             environment: environment.join("\0") + "\0",
             cgroup: format!("0::/system.slice/{unit}\n"),
             directory: "/var/lib/etcd".into(),
+            main: true,
             ..Raw::default()
         }
     }
@@ -243,7 +252,11 @@ mod tests {
         assert_eq!(found.layout.unit, "");
         assert_eq!(found.layout.steerable(), Err("not here, because its etcd runs in a container".into()));
         let by_hand = Raw { cgroup: "0::/user.slice/session-1.scope\n".into(), ..raw(&["etcd"], &[], "") }.read();
-        assert!(by_hand.layout.not_here.contains("not started by systemd"));
+        assert!(by_hand.layout.not_here.contains("not the main process"));
+        let mut of_ssh = raw(&["etcd", "--config-file=/etc/etcd/etcd.conf"], &[], "ssh.service");
+        (of_ssh.main, of_ssh.conf) = (false, Some("name: 'a'\n".into()));
+        let found = of_ssh.read();
+        assert_eq!((found.layout.unit.as_str(), found.layout.conf.as_str()), ("", ""), "sshd's unit is not etcd's");
     }
 
     #[test]

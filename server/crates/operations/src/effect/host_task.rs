@@ -21,13 +21,18 @@ pub struct HostPart {
     /// How its etcd lies there.
     #[serde(default)]
     pub layout: Layout,
+    /// `initial-cluster-token` of the cluster; empty where it is not known.
+    #[serde(default)]
+    pub cluster_token: String,
     /// Names what is set aside.
     pub token: String,
 }
 
 impl From<&HostTask> for HostPart {
     fn from(task: &HostTask) -> Self {
-        let HostTask { host, host_name, cluster_name, member, peer_url, data_dir, layout, token, .. } = task.clone();
-        Self { host, host_name, cluster_name, member, peer_url, data_dir, layout, token }
+        let HostTask {
+            host, host_name, cluster_name, member, peer_url, data_dir, layout, cluster_token, token, ..
+        } = task.clone();
+        Self { host, host_name, cluster_name, member, peer_url, data_dir, layout, cluster_token, token }
     }
 }

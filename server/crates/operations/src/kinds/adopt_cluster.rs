@@ -22,6 +22,7 @@ use quorate_domain::{
     wide::Wide,
 };
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const REGISTER: &str = "Take the cluster under management; nothing is changed, neither on hosts nor in it";
 
@@ -77,7 +78,7 @@ impl AdoptCluster {
             params: serde_json::to_value(params).map_err(|e| PlanError::Shape(e.to_string()))?,
             cluster: None,
             cluster_name: params.name.clone(),
-            hosts: hosts.clone().filter(|host| host.cluster.is_none()).map(|host| host.id.clone()).collect(),
+            hosts: hosts.clone().map(|host| host.id.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
             steps: vec![Step::of("register", REGISTER, vec![Lane::at(place, register)])],
             checks: checks(params, found, version),
             warnings: warnings(found, scheme),
@@ -151,6 +152,14 @@ fn checks(params: &AdoptParams, found: &Found, version: Version) -> Vec<Check> {
     }
     for member in &found.members {
         checks.extend(member_checks(params, member));
+    }
+    for (i, member) in found.members.iter().enumerate() {
+        let Some(host) = &member.host else { continue };
+        if found.members[..i].iter().any(|m| m.host.as_ref().is_some_and(|h| h.id == host.id)) {
+            let answer = format!("{} carries another member of it too", host.name);
+            let advice = "The console works on one member a host: move one of them first";
+            checks.push(Check::new("one_a_host", member.name(), Verdict::Fail, answer, advice));
+        }
     }
     checks
 }

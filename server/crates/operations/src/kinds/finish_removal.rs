@@ -37,6 +37,8 @@ struct Found {
     unit: bool,
     /// The data directory holds `member/`.
     data: bool,
+    /// Its unit is active: etcd tells systemd so once it follows a leader, which one that was removed never does again.
+    serving: bool,
 }
 
 /// What the cluster says of the removed member.
@@ -126,7 +128,8 @@ async fn look(planner: &Planner, host: &HostSummary, task: &HostTask) -> Result<
     let conf = conf_of(&connection, &task.layout.conf).await?.map(|(text, _)| text);
     let load = run(&connection, &["systemctl", "show", "--property=LoadState", &task.layout.unit]).await?;
     let data = run(&connection, &["test", "-e", &format!("{}/member", task.data_dir)]).await?;
-    Ok(Found { conf, unit: !load.1.contains("LoadState=not-found"), data: data.0 == 0 })
+    let active = run(&connection, &["systemctl", "is-active", "--quiet", "--", &task.layout.unit]).await?;
+    Ok(Found { conf, unit: !load.1.contains("LoadState=not-found"), data: data.0 == 0, serving: active.0 == 0 })
 }
 
 async fn run(host: &Host, argv: &[&str]) -> Result<(i32, String), String> {
@@ -193,6 +196,12 @@ fn whose(task: &HostTask, host: &HostSummary, found: &Result<Found, String>) -> 
     let advice = "Look there yourself: stop it if it is the removed one, and forget this task";
     let check = |verdict, answer: String| Check::new("whose_etcd", &host.name, verdict, answer, advice);
     let Ok(found) = found else { return check(Verdict::Fail, "not seen".into()) };
+    if found.serving {
+        return check(
+            Verdict::Fail,
+            "the etcd there serves, which a removed member does not: it may be another cluster's".into(),
+        );
+    }
     let Some(conf) = &found.conf else {
         return if found.unit || found.data {
             check(Verdict::Fail, "there is no configuration that says whose etcd lies here".into())
@@ -203,6 +212,12 @@ fn whose(task: &HostTask, host: &HostSummary, found: &Result<Found, String>) -> 
     let (name, data_dir) = (setting(conf, "name"), setting(conf, "data-dir"));
     let urls = setting(conf, "initial-advertise-peer-urls").unwrap_or_default();
     let own_url = urls.split(',').any(|url| url.trim().trim_end_matches('/') == task.peer_url.trim_end_matches('/'));
+    let token = setting(conf, "initial-cluster-token").unwrap_or_default();
+    let same_cluster = task.cluster_token.is_empty() || token == task.cluster_token;
+    if !same_cluster {
+        let answer = format!("{path} is of a cluster with the token {token}; that of {} is another", task.cluster_name);
+        return check(Verdict::Fail, answer);
+    }
     if name == Some(task.member.as_str()) && data_dir == Some(task.data_dir.as_str()) && own_url {
         return check(Verdict::Pass, format!("{}, {urls}, data in {}", task.member, task.data_dir));
     }
@@ -253,6 +268,7 @@ pub(crate) mod tests {
             peer_url: "http://10.77.0.13:2380".into(),
             data_dir: "/var/lib/etcd".into(),
             layout: Default::default(),
+            cluster_token: String::new(),
             token: "20261125-ab12cd34".into(),
             left_by: OperationId::from_random([1; 10]),
             attempt: None,
@@ -262,7 +278,7 @@ pub(crate) mod tests {
     }
 
     fn seen(conf: Option<&str>, unit: bool, data: bool) -> Result<Found, String> {
-        Ok(Found { conf: conf.map(str::to_owned), unit, data })
+        Ok(Found { conf: conf.map(str::to_owned), unit, data, serving: false })
     }
 
     fn plan_of(found: &Result<Found, String>, listed: &Listed) -> Plan {
@@ -302,6 +318,14 @@ pub(crate) mod tests {
         assert!(!plan_of(&seen(None, false, true), &Listed::No).startable(), "data of nobody knows whom");
         assert!(plan_of(&seen(None, false, false), &Listed::No).startable(), "a host that was set up anew");
         assert!(!plan_of(&Err("no route to the host".into()), &Listed::No).startable());
+        let mut serving = seen(Some(CONF), true, true).expect("seen");
+        serving.serving = true;
+        assert!(!plan_of(&Ok(serving), &Listed::No).startable(), "whoever serves was not removed");
+        let found = seen(Some(&format!("{CONF}initial-cluster-token: 'new'\n")), true, true);
+        let (params, of) =
+            (FinishRemovalParams { task: task().id }, |token: &str| HostTask { cluster_token: token.into(), ..task() });
+        let plan = |token| FinishRemoval.compose(&params, &of(token), &host(3), &found, &Listed::No).expect("a plan");
+        assert!(plan("new").startable() && !plan("old").startable(), "a new cluster from the same file");
     }
 
     #[test]

@@ -35,7 +35,8 @@ impl Kind for InstallCluster {
     }
 
     fn version(&self) -> u32 {
-        1
+        // 2: a cluster is registered with the data directory of each member.
+        2
     }
 
     fn class(&self) -> OperationClass {

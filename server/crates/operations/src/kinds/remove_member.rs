@@ -171,6 +171,7 @@ fn open_part(scene: &Scene, seat: &Seat, token: &str) -> Option<HostPart> {
         peer_url: seat.member().peer_url,
         data_dir: record.data_dir.clone(),
         layout: record.layout.clone(),
+        cluster_token: scene.record.token.clone(),
         token: token.to_owned(),
     })
 }
@@ -299,6 +300,7 @@ pub(crate) mod tests {
             peer_url: "http://10.77.0.13:2380".into(),
             data_dir: "/var/lib/etcd".into(),
             layout: Default::default(),
+            cluster_token: String::new(),
             token: "20261125-ab12cd34".into(),
         };
         assert_eq!(lane.actions, [Action::from(Effect::LeaveHostTask(left.clone()))]);

@@ -255,14 +255,22 @@ impl<'p> Moving<'p> {
         let (note, never) = begun(&self.params.token, "write_urls");
         let (restart_note, never_restarted) = begun(&self.params.token, "restart_urls");
         let listed = self.peer().then(|| self.update(&self.both, &self.who.peer_url));
-        let again = membership::before_restart(&self.both, self.seat, self.outage).into_iter();
-        let again = again.chain(membership::restarted(&self.before, &scene.down(), self.seat));
+        let once =
+            |actions: Vec<Action>| actions.into_iter().map(|action| action.unless(never_restarted.clone())).collect();
         let back = |undo| Part { actions: Vec::new(), undo };
-        let part = note
-            .then(back(restart_note.undo))
-            .then(back(again.map(|action| action.unless(never_restarted.clone())).collect()))
-            .then(file)
-            .then(back(listed.into_iter().collect()));
+        let note = note.then(back(restart_note.undo));
+        let mut restarted = membership::restarted(&self.before, &scene.down(), self.seat);
+        let part = if self.outage {
+            // Nobody is left to confirm anything until the member is back where the others look for it.
+            let agreed = restarted.split_off(1);
+            note.then(back(once(agreed)))
+                .then(back(listed.into_iter().collect()))
+                .then(back(once(restarted)))
+                .then(file)
+        } else {
+            let again = [membership::before_restart(&self.both, self.seat, self.outage), restarted].concat();
+            note.then(back(once(again))).then(file).then(back(listed.into_iter().collect()))
+        };
         let lane = Lane { undo_unless: Some(never), ..Lane::at(place, part) };
         Step::of("write_urls", format!("Write the addresses into etcd.conf of {}", self.who.name), vec![lane])
     }

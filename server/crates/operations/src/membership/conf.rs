@@ -10,7 +10,7 @@ use crate::{
 };
 use quorate_domain::{
     HostId, MemberId,
-    etcd_conf::{Setting, with_settings},
+    etcd_conf::{Setting, is_found_by_discovery, with_settings},
     plan::{Check, Verdict},
 };
 
@@ -86,6 +86,11 @@ pub(crate) fn write(seat: &Seat, settings: &[(&str, Setting)], token: &str) -> R
     let layout = seat.layout();
     layout.editable()?;
     let before = seat.conf.as_deref().ok_or_else(|| format!("there is no {} there", layout.conf))?;
+    if is_found_by_discovery(before) && settings.iter().any(|(key, _)| *key == "initial-cluster") {
+        return Err(
+            "its cluster is found by a discovery service, which etcd does not take beside initial-cluster".into()
+        );
+    }
     let after = with_settings(before, settings)?;
     if after == before {
         return Ok(None);

@@ -15,6 +15,7 @@ fn task(host: &str, token: &str) -> HostTask {
         peer_url: format!("http://{host}:2380"),
         data_dir: "/var/lib/etcd".into(),
         layout: Default::default(),
+        cluster_token: String::new(),
         token: token.into(),
         left_by: operation_id("op"),
         attempt: None,

@@ -89,6 +89,14 @@ impl Member {
 /// No way in: at `endpoint`, `host` or `access`.
 pub(super) async fn look(planner: &Planner, params: &mut AdoptParams) -> Result<Found, PlanError> {
     let hosts = planner.inventory.all_hosts().await?;
+    let clusters = planner.inventory.all_clusters().await?;
+    // A secret never goes to another place than the one it was given for.
+    if params.access.is_some()
+        && let Some(holder) = clusters.iter().find(|c| c.access == params.access)
+    {
+        let message = format!("These certificates and this login were given for {}; give them anew", holder.name);
+        return Err(PlanError::field("access", message));
+    }
     if let Some(id) = &params.host
         && params.endpoint.is_empty()
     {
@@ -119,7 +127,6 @@ pub(super) async fn look(planner: &Planner, params: &mut AdoptParams) -> Result<
         Err(_) => ask_all(planner, &target, &list).await,
     };
     let list = seen.as_ref().map_or(list, |seen| seen.list.clone());
-    let clusters = planner.inventory.all_clusters().await?;
     let members = join_all(list.members.iter().map(async |listed| {
         let silent = answers.iter().find(|(id, _)| *id == listed.id).and_then(|(_, why)| why.clone());
         member(planner, &hosts, &clusters, listed.clone(), silent).await

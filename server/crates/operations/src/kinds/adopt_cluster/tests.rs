@@ -139,6 +139,14 @@ fn what_is_managed_already_is_not_adopted_twice() {
 }
 
 #[test]
+fn two_members_on_one_host_are_refused_before_anything_starts() {
+    let mut found = found();
+    found.members[2].host = found.members[0].host.clone();
+    let plan = plan(&found);
+    assert_eq!((verdict(&plan, "one_a_host", "m3"), plan.hosts.len()), (Some(Verdict::Fail), 2));
+}
+
+#[test]
 fn the_secret_is_an_id_and_an_old_version_is_watched() {
     let access = Some(SecretId::from_random([4; 10]));
     let with = AdoptParams { access: access.clone(), endpoint: "https://10.77.0.11:2379".into(), ..params() };
