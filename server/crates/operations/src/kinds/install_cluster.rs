@@ -222,7 +222,7 @@ pub(crate) mod tests {
         let target = target(&params);
         Plan {
             kind: "install_cluster".into(),
-            kind_version: 1,
+            kind_version: InstallCluster.version(),
             title: title(&params),
             cluster: None,
             cluster_name: params.name.clone(),

@@ -300,7 +300,7 @@ pub(crate) mod tests {
             peer_url: "http://10.77.0.13:2380".into(),
             data_dir: "/var/lib/etcd".into(),
             layout: Default::default(),
-            cluster_token: String::new(),
+            cluster_token: "demo-1".into(),
             token: "20261125-ab12cd34".into(),
         };
         assert_eq!(lane.actions, [Action::from(Effect::LeaveHostTask(left.clone()))]);
