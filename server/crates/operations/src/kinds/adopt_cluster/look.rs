@@ -6,6 +6,7 @@ use crate::{
     discover::{self, Process},
     effect::{ClusterTarget, MemberTarget},
     error::PlanError,
+    observe::stranger,
 };
 use futures::future::join_all;
 use quorate_domain::{
@@ -171,13 +172,7 @@ async fn listed(client: &MemberClient) -> Result<MemberList, EtcdError> {
 }
 
 fn member_target(hosts: &[HostSummary], listed: &ListedMember) -> MemberTarget {
-    let first = |urls: &[String]| urls.first().cloned().unwrap_or_default();
-    MemberTarget {
-        name: listed.name.clone(),
-        host: host_of(hosts, &urls(listed)).map(|host| host.id.clone()),
-        client_url: first(&listed.client_urls),
-        peer_url: first(&listed.peer_urls),
-    }
+    MemberTarget { host: host_of(hosts, &urls(listed)).map(|host| host.id.clone()), ..stranger(listed) }
 }
 
 fn urls(listed: &ListedMember) -> Vec<String> {
