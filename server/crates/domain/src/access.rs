@@ -76,6 +76,16 @@ pub enum Action {
     OverrideOperations,
     /// Take a cluster out of the console (hosts are not touched).
     ForgetClusters,
+    /// See names of keys, how many there are, and leases.
+    ViewKeys,
+    /// See values, what they were, and each change as it comes.
+    ReadValues,
+    /// Write keys, make leases and keep them alive, take own and others' changes back.
+    WriteKeys,
+    /// Delete keys, and end leases.
+    DeleteKeys,
+    /// Say whose keys are whose, which values are masked, and how long changes can be taken back.
+    ManageKeys,
     /// See users and tokens.
     ViewUsers,
     /// Invite, change, disable and delete users; end their sessions.
@@ -86,7 +96,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, for tests and pages that list them.
-    pub const ALL: [Action; 14] = [
+    pub const ALL: [Action; 19] = [
         Action::ViewClusters,
         Action::ViewHosts,
         Action::ViewOperations,
@@ -98,6 +108,11 @@ impl Action {
         Action::SteerOperations,
         Action::OverrideOperations,
         Action::ForgetClusters,
+        Action::ViewKeys,
+        Action::ReadValues,
+        Action::WriteKeys,
+        Action::DeleteKeys,
+        Action::ManageKeys,
         Action::ViewUsers,
         Action::ManageUsers,
         Action::ManageOwnTokens,
@@ -106,12 +121,23 @@ impl Action {
     /// The weakest role that may do it.
     pub fn least_role(self) -> Role {
         match self {
-            Action::ViewClusters | Action::ViewHosts | Action::ViewOperations | Action::ManageOwnTokens => Role::Viewer,
-            Action::CheckHosts | Action::RunGuarded | Action::SteerOperations | Action::ViewAudit => Role::Operator,
+            Action::ViewClusters
+            | Action::ViewHosts
+            | Action::ViewOperations
+            | Action::ViewKeys
+            | Action::ManageOwnTokens => Role::Viewer,
+            Action::CheckHosts
+            | Action::RunGuarded
+            | Action::SteerOperations
+            | Action::ReadValues
+            | Action::WriteKeys
+            | Action::DeleteKeys
+            | Action::ViewAudit => Role::Operator,
             Action::ManageHosts
             | Action::RunDangerous
             | Action::OverrideOperations
             | Action::ForgetClusters
+            | Action::ManageKeys
             | Action::ViewUsers
             | Action::ManageUsers => Role::Admin,
         }
@@ -155,7 +181,8 @@ mod tests {
     #[test]
     fn a_viewer_changes_nothing_but_own_tokens() {
         let may: Vec<Action> = Action::ALL.into_iter().filter(|&a| allows(Role::Viewer, a, &Scope::Global)).collect();
-        assert_eq!(may, [Action::ViewClusters, Action::ViewHosts, Action::ViewOperations, Action::ManageOwnTokens]);
+        let seen = [Action::ViewClusters, Action::ViewHosts, Action::ViewOperations, Action::ViewKeys];
+        assert_eq!(may, [&seen[..], &[Action::ManageOwnTokens]].concat());
     }
 
     #[test]

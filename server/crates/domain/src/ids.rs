@@ -58,6 +58,7 @@ text_id!(/** Something still to be done on a host. */ HostTaskId, "ht-");
 text_id!(/** A durable, reviewed change. */ OperationId, "op-");
 text_id!(/** A person (or script owner) who logs in. */ UserId, "u-");
 text_id!(/** An API token. */ TokenId, "t-");
+text_id!(/** What the console keeps of an overwritten or deleted key. */ KeyUndoId, "ku-");
 text_id!(/** A sealed secret; parameters of operations hold these, never the secret. */ SecretId, "s-");
 
 /// The text is not an id of the wanted type.
@@ -88,44 +89,52 @@ fn base32(bytes: [u8; 10]) -> String {
     text
 }
 
-/// An etcd member's id. Written in hex without a prefix, as `etcdctl member list` prints it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct MemberId(pub u64);
+/// Ids that etcd makes: 64 bits, written in hex without a prefix, as etcdctl prints them.
+macro_rules! hex_id {
+    ($(#[$doc:meta])* $name:ident, $schema:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+        pub struct $name(pub u64);
 
-impl fmt::Display for MemberId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}", self.0)
-    }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:x}", self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                u64::from_str_radix(text, 16).map(Self).map_err(|_| InvalidId)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                crate::wide::string_schema($schema)
+            }
+        }
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {}
+    };
 }
 
-impl FromStr for MemberId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        u64::from_str_radix(text, 16).map(Self).map_err(|_| InvalidId)
-    }
-}
-
-impl Serialize for MemberId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for MemberId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
-}
-
-#[cfg(feature = "openapi")]
-impl utoipa::PartialSchema for MemberId {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        crate::wide::string_schema("An etcd member id in hex, as etcdctl prints it.")
-    }
-}
-#[cfg(feature = "openapi")]
-impl utoipa::ToSchema for MemberId {}
+hex_id!(/** An etcd member. */ MemberId, "An etcd member id in hex, as etcdctl prints it.");
+hex_id!(/** A lease; never 0, which in etcd means none. */ LeaseId, "An etcd lease id in hex, as etcdctl prints it.");
 
 #[cfg(test)]
 mod tests {

@@ -15,6 +15,7 @@ pub mod host_task;
 pub mod ids;
 pub mod install;
 pub mod journal;
+pub mod keys;
 pub mod live;
 pub mod membership;
 pub mod names;
@@ -30,6 +31,6 @@ pub mod version;
 pub mod wide;
 
 pub use access::{Action, Role, Scope};
-pub use ids::{ClusterId, HostId, HostTaskId, MemberId, OperationId, SecretId, TokenId, UserId};
+pub use ids::{ClusterId, HostId, HostTaskId, KeyUndoId, LeaseId, MemberId, OperationId, SecretId, TokenId, UserId};
 pub use problem::{Problem, ProblemKind};
 pub use time::Timestamp;

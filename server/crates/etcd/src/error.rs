@@ -59,6 +59,50 @@ impl EtcdError {
         matches!(self, Self::Unreachable { .. } | Self::Deadline { .. })
     }
 
+    /// Whether a change that ended so may still have been done: the answer was lost, and not the request refused.
+    pub fn may_have_happened(&self) -> bool {
+        match self {
+            Self::Unreachable { reason, .. } => !NEVER_SENT.contains(&reason.as_str()),
+            Self::Deadline { .. } | Self::NoMajority { .. } | Self::Malformed(_) => true,
+            Self::BadUrl { .. } | Self::NoLeader | Self::Refused { .. } => false,
+        }
+    }
+
+    /// Whether the revision that was asked for is compacted away.
+    pub fn is_compacted(&self) -> bool {
+        self.is_refusal("required revision has been compacted")
+    }
+
+    /// Whether the database is full (NOSPACE).
+    pub fn is_out_of_space(&self) -> bool {
+        self.is_refusal("database space exceeded")
+    }
+
+    /// Whether the user may not.
+    pub fn is_denied(&self) -> bool {
+        self.is_refusal("permission denied")
+    }
+
+    /// Whether the request is larger than the member takes (`--max-request-bytes`).
+    pub fn is_too_large(&self) -> bool {
+        self.is_refusal("request is too large") || self.is_refusal("trying to send message larger than max")
+    }
+
+    /// Whether the lease that was named has ended or never was.
+    pub fn is_lease_gone(&self) -> bool {
+        self.is_refusal("requested lease not found")
+    }
+
+    /// Whether etcd said no with these words (`api/v3rpc/rpctypes/error.go`).
+    fn is_refusal(&self, words: &str) -> bool {
+        matches!(self, Self::Refused { message, .. } if message.contains(words))
+    }
+
+    /// A watch that etcd ended, in its words.
+    pub(crate) fn refused_watch(message: String) -> Self {
+        Self::Refused { code: Code::Cancelled, message }
+    }
+
     /// Whether a login is missing or has run out; such a request had no effect.
     pub(crate) fn wants_login(&self, logged_in: bool) -> bool {
         let Self::Refused { message, .. } = self else { return false };
@@ -125,17 +169,24 @@ fn reason(error: &(dyn Error + 'static)) -> String {
         cause = e.source();
     }
     match last.as_str() {
-        "deadline has elapsed" => "no connection in time".to_owned(),
+        "deadline has elapsed" => NO_CONNECTION.to_owned(),
         _ => last,
     }
 }
 
+/// Reasons of [`EtcdError::Unreachable`] with which nothing was sent.
+const NEVER_SENT: [&str; 4] = [REFUSED, NO_ROUTE, NO_CONNECTION, NO_TUNNEL];
+const REFUSED: &str = "connection refused: nothing listens there";
+const NO_ROUTE: &str = "no route to the host";
+const NO_CONNECTION: &str = "no connection in time";
+const NO_TUNNEL: &str = "the tunnel to it is gone";
+
 fn io_words(kind: io::ErrorKind) -> Option<&'static str> {
     Some(match kind {
-        io::ErrorKind::ConnectionRefused => "connection refused: nothing listens there",
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "no route to the host",
-        io::ErrorKind::TimedOut => "no connection in time",
-        io::ErrorKind::NotFound => "the tunnel to it is gone",
+        io::ErrorKind::ConnectionRefused => REFUSED,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => NO_ROUTE,
+        io::ErrorKind::TimedOut => NO_CONNECTION,
+        io::ErrorKind::NotFound => NO_TUNNEL,
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
