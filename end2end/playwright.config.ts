@@ -10,7 +10,8 @@ export default defineConfig({
   // Each worker has three hosts of the six that `make test` raises (one worker: the first three).
   workers: Number(process.env.WORKERS ?? 2),
   forbidOnly: Boolean(process.env.CI),
-  retries: 0,
+  // As for the Rust tests with hosts: a second try, which the closing lines name.
+  retries: 1,
   // What hangs is ended; a machine that is busy is no failure.
   timeout: 300_000,
   expect: { timeout: 10_000 },
