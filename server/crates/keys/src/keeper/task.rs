@@ -1,0 +1,154 @@
+//! The life of an index: listed, followed, taken up again after a break, listed again where that cannot be. Invariant: an
+//! index is taken up again only where etcd says that it has as many keys at that revision; otherwise a new one is listed
+//! beside it, and the old one can be read until then.
+
+use super::{Members, Shared, follow, list};
+use quorate_domain::keys::IndexPhase;
+use quorate_etcd::{EtcdError, KeyWatch, MemberClient, Range, RangeEnd, WatchEnd, WatchRange};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
+
+/// Between two tries to find a member that answers.
+const SOON: Duration = Duration::from_millis(250);
+const LATER: Duration = Duration::from_secs(5);
+/// Between two tries where etcd will not say more by itself: the user may not, or there is no room.
+const SELDOM: Duration = Duration::from_secs(60);
+/// One answer of a page or a count; generous, because a member that is busy is none that is gone.
+pub(super) const ANSWER: Duration = Duration::from_secs(30);
+
+/// Why an index is not followed any more.
+pub(super) enum Ended {
+    /// The member or the way to it.
+    Broken(String),
+    /// It cannot be taken up again at the revision that it shows.
+    Anew(String),
+    /// The user may not read all keys.
+    Denied,
+    /// It does not fit; so many bytes would.
+    TooLarge { why: String, needed: usize },
+}
+
+impl From<EtcdError> for Ended {
+    fn from(error: EtcdError) -> Self {
+        match error {
+            error if error.is_denied() => Self::Denied,
+            error if error.is_compacted() => Self::Anew("etcd compacted what came after the index".to_owned()),
+            error => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<WatchEnd> for Ended {
+    fn from(end: WatchEnd) -> Self {
+        match end {
+            WatchEnd::Compacted(revision) => Self::Anew(format!(
+                "etcd compacted the changes before revision {revision} away before they were heard of"
+            )),
+            // etcd's word for a watch whose user may not read its range.
+            WatchEnd::Broken(error) => error.into(),
+        }
+    }
+}
+
+/// Keeps the index until it is aborted.
+pub(super) async fn keep(members: Arc<dyn Members>, shared: Arc<Shared>) {
+    let mut pause = SOON;
+    let mut anew = true;
+    loop {
+        let mut since = None;
+        let ended = match members.client().await {
+            Err(why) => Ended::Broken(why),
+            Ok(client) => match keep_with(&client, &*members, &shared, anew, &mut since).await {
+                Ok(never) => match never {},
+                Err(ended) => ended,
+            },
+        };
+        if let Some(since) = since {
+            anew = false;
+            // One that breaks right away is not asked more often for that.
+            if Instant::elapsed(&since) > LATER {
+                pause = SOON;
+            }
+        }
+        match ended {
+            Ended::Broken(why) => shared.behind(format!("The watch is being taken up again: {why}.")),
+            Ended::Anew(why) => {
+                anew = true;
+                shared.behind(format!("Keys are listed again: {why}."));
+            }
+            Ended::Denied => {
+                anew = true;
+                let why =
+                    "The etcd user of this cluster may not list all keys, so there is no index; pages come from etcd.";
+                shared.write().empty(IndexPhase::Off, why.to_owned());
+                sleep(SELDOM).await;
+            }
+            Ended::TooLarge { why, needed } => {
+                anew = true;
+                shared.write().empty(IndexPhase::TooLarge, format!("There is no index: {why}. Pages come from etcd."));
+                shared.room_for(needed).await;
+            }
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LATER);
+    }
+}
+
+/// With one member; `since` is when the index became what the cluster is.
+async fn keep_with(
+    client: &MemberClient,
+    members: &dyn Members,
+    shared: &Arc<Shared>,
+    anew: bool,
+    since: &mut Option<Instant>,
+) -> Result<std::convert::Infallible, Ended> {
+    let known = shared.read().index.as_ref().map(|index| (index.revision(), index.len() as u64));
+    let watch = match known.filter(|_| !anew) {
+        Some((revision, keys)) => resume(client, revision, keys).await?,
+        None => list::build(client, members, shared).await?,
+    };
+    *since = Some(Instant::now());
+    follow::follow(watch, members, shared).await
+}
+
+/// Takes the watch up again at the revision that is known, if the cluster is still the same.
+async fn resume(client: &MemberClient, revision: u64, keys: u64) -> Result<KeyWatch, Ended> {
+    let at = i64::try_from(revision).unwrap_or(i64::MAX);
+    let range = Range { end: RangeEnd::Last, revision: at, count_only: true, ..Range::default() };
+    let reply = match client.range(&range, ANSWER).await {
+        Err(error) if crate::pager::is_ahead(&error) => {
+            return Err(Ended::Anew(
+                "the cluster is at an earlier revision than the index, as after a restore".to_owned(),
+            ));
+        }
+        reply => reply?,
+    };
+    if reply.count != keys {
+        return Err(Ended::Anew("the cluster has other keys at the revision of the index".to_owned()));
+    }
+    Ok(client.watch(&everything(at), ANSWER).await?)
+}
+
+/// Every change from `start` on.
+pub(super) fn everything(start: i64) -> WatchRange {
+    WatchRange { end: RangeEnd::Last, start, ..WatchRange::default() }
+}
+
+impl Shared {
+    /// The index, if there is one, is of an earlier moment.
+    fn behind(&self, why: String) {
+        let mut held = self.write();
+        held.state.phase = if held.index.is_some() { IndexPhase::Behind } else { IndexPhase::Building };
+        held.state.why = why;
+    }
+
+    /// Waits until so many bytes would fit.
+    async fn room_for(&self, needed: usize) {
+        loop {
+            sleep(SELDOM).await;
+            if self.read().share.as_ref().is_some_and(|share| share.has_room(needed)) {
+                return;
+            }
+        }
+    }
+}

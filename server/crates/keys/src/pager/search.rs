@@ -1,0 +1,193 @@
+//! Reading ranges of keys or values from end to end, a budget at a time. Invariant: answers stay near `ANSWER_BYTES`, because
+//! the limit of each follows from the bytes of those before; a reading stops at its budget or its moment, and says after
+//! which key it goes on.
+
+use super::ask::Asker;
+use crate::{
+    index::{Wanted, changed_note, hits_of, join, meta_of, meta_with},
+    matcher::Matcher,
+    visible::{KeyRange, Visible, clip},
+};
+use quorate_domain::{
+    keys::{Hit, Key, KeySearch, SearchPage},
+    wide::Wide,
+};
+use quorate_etcd::{EtcdError, MemberClient, Pair};
+use std::{collections::VecDeque, time::Duration};
+
+/// What an answer should have at most.
+const ANSWER_BYTES: usize = 8 << 20;
+/// The first answer: of the largest values that etcd takes by default this is 24 MiB.
+const FIRST: usize = 16;
+/// Answers grow by no more than this, and to no more keys than that.
+const GROWTH: usize = 4;
+const MOST: usize = 20_000;
+/// What an answer has for each key beside key and value.
+const BESIDE: usize = 24;
+
+/// A reading of ranges in order.
+struct Reading<'a> {
+    asker: Asker<'a>,
+    ranges: VecDeque<KeyRange>,
+    keys_only: bool,
+    limit: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn new(asker: Asker<'a>, visible: &Visible, prefix: &Key, after: Option<&Key>, keys_only: bool) -> Self {
+        let from = after.map(|after| after.next().0).unwrap_or_default();
+        let ranges = visible.below(prefix.as_bytes());
+        let ranges = ranges.iter().filter_map(|range| clip(range, &from, None)).collect();
+        Self { asker, ranges, keys_only, limit: FIRST }
+    }
+
+    /// The next keys; none when all were read.
+    async fn next(&mut self) -> Result<Option<Vec<Pair>>, EtcdError> {
+        while let Some(range) = self.ranges.front() {
+            let reply = match self.asker.range(range, self.limit, self.keys_only).await {
+                Err(error) if self.limit > 1 && is_too_much(&error) => {
+                    self.limit = (self.limit / 8).max(1);
+                    continue;
+                }
+                reply => reply?,
+            };
+            let range = self.ranges.pop_front();
+            if let (true, Some(last), Some((_, end))) = (reply.more, reply.pairs.last(), range) {
+                self.ranges.push_front((Key(last.key.clone()).next().0, end));
+            }
+            if !reply.pairs.is_empty() {
+                let bytes: usize = reply.pairs.iter().map(|pair| pair.key.len() + pair.value.len() + BESIDE).sum();
+                let fits = ANSWER_BYTES / (bytes / reply.pairs.len()).max(1);
+                self.limit = fits.clamp(1, (self.limit * GROWTH).min(MOST));
+                return Ok(Some(reply.pairs));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_done(&self) -> bool {
+        self.ranges.is_empty()
+    }
+}
+
+/// Whether the answer was larger than is taken (the words are tonic's).
+fn is_too_much(error: &EtcdError) -> bool {
+    error.is_too_large()
+        || matches!(error, EtcdError::Refused { message, .. } if message.contains("message length too large"))
+}
+
+/// Looks in keys and values, from `after` on, until there are enough hits, `budget_bytes` of values were read, or `deadline`
+/// is over.
+///
+/// # Errors
+/// [`EtcdError`] of any of the requests.
+pub async fn search_values(
+    client: &MemberClient,
+    search: &KeySearch,
+    matcher: &Matcher,
+    visible: &Visible,
+    budget_bytes: usize,
+    deadline: Duration,
+) -> Result<SearchPage, EtcdError> {
+    look(client, search, visible, Wanted::new(search, unknown(search)), Some(budget_bytes), deadline, |pair| {
+        if matcher.key(&pair.key) {
+            return Some(String::new());
+        }
+        matcher.value(&pair.value).map(|found| crate::forms::excerpt(&pair.value, found))
+    })
+    .await
+}
+
+/// Looks in keys alone, where there is no index.
+///
+/// # Errors
+/// As [`search_values`].
+pub async fn search_keys(
+    client: &MemberClient,
+    search: &KeySearch,
+    matcher: &Matcher,
+    visible: &Visible,
+    deadline: Duration,
+) -> Result<SearchPage, EtcdError> {
+    // What does not start with what each hit starts with need not be read.
+    let narrow = Visible::of_prefixes([Key(matcher.literal_prefix().to_vec())]);
+    let wanted = Wanted::new(search, unknown(search));
+    let found = |pair: &Pair| matcher.key(&pair.key).then(String::new);
+    look(client, search, &visible.intersect(&narrow), wanted, None, deadline, found).await
+}
+
+/// When keys changed is not to be had from etcd: nothing is known to have.
+fn unknown(search: &KeySearch) -> Option<u64> {
+    search.changed_since.map(|_| u64::MAX)
+}
+
+/// `budget_bytes` of values; none to read keys alone. `found` says the excerpt of a hit.
+async fn look(
+    client: &MemberClient,
+    search: &KeySearch,
+    visible: &Visible,
+    mut wanted: Wanted,
+    budget_bytes: Option<usize>,
+    deadline: Duration,
+    found: impl Fn(&Pair) -> Option<String>,
+) -> Result<SearchPage, EtcdError> {
+    let keys_only = budget_bytes.is_none();
+    let limit = hits_of(search);
+    let asker = Asker::new(client, 0, deadline);
+    let mut reading = Reading::new(asker, visible, &search.prefix, search.after.as_ref(), keys_only);
+    let (mut hits, mut looked, mut read, mut next) = (Vec::new(), 0_u64, 0, None);
+    if search.changed_since.is_some() {
+        reading.ranges.clear();
+    }
+    'reading: while let Some(pairs) = reading.next().await? {
+        for (at, pair) in pairs.iter().enumerate() {
+            looked += 1;
+            read += pair.value.len();
+            if wanted.meta(meta_with(pair, !keys_only))
+                && let Some(excerpt) = found(pair)
+            {
+                hits.push(Hit { key: Key(pair.key.clone()), meta: meta_of(pair, !keys_only), excerpt });
+            }
+            if hits.len() >= limit && !(reading.is_done() && at + 1 == pairs.len()) {
+                next = Some(Key(pair.key.clone()));
+                break 'reading;
+            }
+        }
+        let spent = budget_bytes.is_some_and(|budget| read >= budget) || reading.asker.is_late();
+        if spent && !reading.is_done() {
+            next = pairs.last().map(|pair| Key(pair.key.clone()));
+            break;
+        }
+    }
+    let note = join([changed_note(search, None), wanted.note()]);
+    Ok(SearchPage { hits, next, looked: Wide(looked), read: Wide(read as u64), of: None, note })
+}
+
+/// The size of each value below `prefix` from `after` on, with the `mod_revision` that it is of, in the order of keys, and
+/// the key after which to go on. Stops when `budget_bytes` were read or `deadline` is over.
+///
+/// # Errors
+/// [`EtcdError`] of any of the requests.
+pub async fn scan_sizes(
+    client: &MemberClient,
+    prefix: &Key,
+    after: Option<&Key>,
+    visible: &Visible,
+    budget_bytes: usize,
+    deadline: Duration,
+) -> Result<(Vec<(Key, u64, u64)>, Option<Key>), EtcdError> {
+    let mut reading = Reading::new(Asker::new(client, 0, deadline), visible, prefix, after, false);
+    let (mut sizes, mut read) = (Vec::new(), 0);
+    while let Some(pairs) = reading.next().await? {
+        read += pairs.iter().map(|pair| pair.value.len()).sum::<usize>();
+        sizes.extend(pairs.into_iter().map(|pair| {
+            let mod_revision = u64::try_from(pair.mod_revision).unwrap_or_default();
+            (Key(pair.key), mod_revision, pair.value.len() as u64)
+        }));
+        if (read >= budget_bytes || reading.asker.is_late()) && !reading.is_done() {
+            let next = sizes.last().map(|(key, ..)| key.clone());
+            return Ok((sizes, next));
+        }
+    }
+    Ok((sizes, None))
+}
