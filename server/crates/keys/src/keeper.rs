@@ -61,8 +61,12 @@ impl Keeper {
         self.shared.read().index.as_ref().map(look)
     }
 
-    /// Whether the index shows `revision`, waiting for it at most so long: somebody who wrote then sees it.
+    /// Whether the index shows `revision`, waiting for it at most so long: somebody who wrote then sees it. False at once
+    /// where there is no index.
     pub async fn reached(&self, revision: u64, within: Duration) -> bool {
+        if self.shared.read().index.is_none() {
+            return false;
+        }
         let mut reached = self.shared.reached.subscribe();
         let shows = reached.wait_for(|now| *now >= revision);
         timeout(within, shows).await.is_ok_and(|shown| shown.is_ok())

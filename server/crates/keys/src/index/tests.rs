@@ -248,3 +248,23 @@ fn keys_are_found_by_lease_and_by_when_they_changed() {
     assert_eq!((all.as_str(), note.as_str()), ("early late", "Changes are known since 1970-01-01 00:00:00 UTC."));
     assert_eq!(found(KeySearch { lease: Some(LeaseId(11)), ..KeySearch::default() }).0, "early");
 }
+
+#[test]
+fn a_search_that_is_stopped_every_time_still_comes_to_its_end() {
+    let (index, model) = filled(many(2000));
+    let mut search = KeySearch { pattern: "00f".to_owned(), limit: 1000, ..KeySearch::default() };
+    let matcher = Matcher::new(&search).expect("a pattern");
+    let (mut found, mut looked, mut answers) = (0, 0, 0);
+    loop {
+        let page = index.search(&search, &matcher, &Visible::all(), || true);
+        found += page.hits.len();
+        looked += page.looked.0;
+        answers += 1;
+        search.after = page.next;
+        if search.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, model.keys().filter(|key| matcher.key(key)).count());
+    assert_eq!((looked, answers), (2000, 4));
+}
