@@ -70,7 +70,7 @@ fn what_etcdctl_prints_can_be_read() {
 fn a_broken_line_17_is_named_and_the_lines_after_it_are_read() {
     let lines: Vec<String> = (1..=20).map(|n| format!("{{\"key\":\"/{n}\",\"value\":\"secret\"}}")).collect();
     for (broken, why) in [
-        ("{\"key\":\"/17\",\"value\":\"secret\"", "Line 17: column 30: it ends inside of an object"),
+        ("{\"key\":\"/17\",\"value\":\"secret\"", "Line 17: column 29: it ends inside of an object"),
         ("{\"key\":\"\\\\q\",\"value\":\"secret\"}", "Line 17: the key is not written as keys are: "),
         ("{\"key\":\"/17\",\"value_base64\":\"!\"}", "Line 17: the value is no base64"),
         ("{\"key\":\"/17\"}", "Line 17: the record has neither"),
@@ -106,7 +106,7 @@ fn a_broken_line_17_of_a_document_is_named() {
         "- key: a: b\n  value: secret",
         "- {key: /17}",
         "- {key: /17, value_base64: '!'}",
-        "- {key: 17, value: secret}",
+        "- {key: [17], value: secret}",
     ] {
         let said = problems(&yaml(broken), FileFormat::Yaml);
         assert!(said.len() == 1 && said[0].starts_with("Line 17: ") && !said[0].contains("secret"), "{said:?}");
