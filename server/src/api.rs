@@ -9,6 +9,7 @@ mod clusters;
 mod credentials;
 mod hosts;
 pub mod idempotency;
+mod keys;
 mod operations;
 mod plans;
 mod releases;
@@ -93,6 +94,24 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(clusters::list_cluster_configurations))
         .routes(routes!(clusters::list_cluster_journals))
         .routes(routes!(clusters::list_cluster_patroni_scopes))
+        .routes(routes!(keys::list_keys))
+        .routes(routes!(keys::get_key_index))
+        .routes(routes!(keys::get_key_settings, keys::set_key_settings))
+        .routes(routes!(keys::search::search_keys))
+        .routes(routes!(keys::search::scan_key_sizes))
+        .routes(routes!(keys::values::get_key_value, keys::edits::put_key, keys::edits::delete_key))
+        .routes(routes!(keys::values::get_key_value_raw))
+        .routes(routes!(keys::values::get_key_history))
+        .routes(routes!(keys::values::get_key_diff))
+        .routes(routes!(keys::values::get_key_on_every_member))
+        .routes(routes!(keys::edits::move_key))
+        .routes(routes!(keys::edits::restore_key))
+        .routes(routes!(keys::edits::list_key_undos))
+        .routes(routes!(keys::edits::undo_key_edit))
+        .routes(routes!(keys::leases::list_leases, keys::leases::grant_lease))
+        .routes(routes!(keys::leases::get_lease, keys::leases::revoke_lease))
+        .routes(routes!(keys::leases::keep_lease_alive))
+        .routes(routes!(keys::rules::list_key_rules, keys::rules::set_key_rules))
         .routes(routes!(hosts::list_hosts, hosts::add_hosts))
         .routes(routes!(hosts::get_host, hosts::edit_host, hosts::forget_host))
         .routes(routes!(hosts::fetch_host_keys))

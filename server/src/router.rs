@@ -10,18 +10,23 @@ use crate::{
 };
 use axum::{
     Router,
+    body::Body,
     extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing,
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
+use http_body_util::Limited;
 use quorate_domain::{Problem, ProblemKind};
 use std::time::Duration;
-use tower_http::{limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
+use tower_http::timeout::TimeoutLayer;
 
-/// The largest body of any request; nothing that is sent here is a file.
+/// The largest body of any request but those that write a value; nothing that is sent here is a file.
 const BODY_LIMIT: usize = 1 << 20;
+/// The largest body that writes a value: etcd takes 1.5 MiB, which is 2 MiB as base64 and more as escaped text. What is too
+/// large for etcd should still come in, so that the answer can say so at the field.
+const VALUE_BODY_LIMIT: usize = 4 << 20;
 /// The longest a page, a server function or an API call may take; checks of many hosts are the slowest.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -53,12 +58,26 @@ pub fn build(state: &AppState) -> Router {
         .route("/api/{*rest}", routing::any(no_such_operation))
         .fallback_service(browser)
         .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(middleware::from_fn(limit_body))
         .layer(middleware::from_fn(api_problems))
         .layer(middleware::from_fn_with_state(state.site.clone(), peer::check))
         .layer(middleware::from_fn_with_state(https, headers::add))
         .layer(middleware::from_fn(health::count))
         .layer(middleware::from_fn(log))
+}
+
+fn writes_a_value(path: &str) -> bool {
+    path == "/rpc/put_key" || (path.starts_with("/api/v1/clusters/") && path.ends_with("/keys/value"))
+}
+
+/// Refuses a body that says it is too large, and breaks off one that turns out to be.
+async fn limit_body(request: Request, next: Next) -> Response {
+    let most = if writes_a_value(request.uri().path()) { VALUE_BODY_LIMIT } else { BODY_LIMIT };
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > most) {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
+    next.run(request.map(|body| Body::new(Limited::new(body, most)))).await
 }
 
 async fn api_problems(request: Request, next: Next) -> Response {

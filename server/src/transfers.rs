@@ -1,6 +1,8 @@
 //! `/transfers`: files for the browser, behind its cookie. Invariant: what is sent is text or bytes to be saved, never
 //! something that the browser would show as a page of this site.
 
+pub mod keys;
+
 use crate::{
     api::{caller::Id, problem::ApiProblem},
     session::SessionActor,
@@ -24,7 +26,10 @@ const LINES: u32 = 5000;
 
 /// All of `/transfers`.
 pub fn router(state: &AppState) -> Router {
-    Router::new().route("/transfers/clusters/{id}/journals", routing::get(journals)).with_state(state.clone())
+    Router::new()
+        .route("/transfers/clusters/{id}/journals", routing::get(journals))
+        .route("/transfers/clusters/{id}/value", routing::get(keys::value))
+        .with_state(state.clone())
 }
 
 /// The last lines of the journals, merged by time.

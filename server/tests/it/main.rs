@@ -4,6 +4,7 @@
 mod access;
 mod command_line;
 mod hosts;
+mod keys;
 mod lab;
 mod login;
 mod openapi;
