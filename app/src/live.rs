@@ -211,6 +211,7 @@ impl Live {
             LiveMessage::ClusterEvent { .. }
             | LiveMessage::Output { .. }
             | LiveMessage::Journal { .. }
+            | LiveMessage::Keys { .. }
             | LiveMessage::HostChanged { .. } => {}
         }
         // What came while there was no stream (a hidden tab, a restart) is in no later message: pages read again then, but

@@ -25,7 +25,7 @@ use quorate_core::{
     live::LiveSubscription,
     permit::{Permit, act},
 };
-use quorate_domain::{Action, ClusterId, OperationId, Role, Scope, access, live::LiveMessage};
+use quorate_domain::{Action, ClusterId, OperationId, Role, Scope, access, keys::Key, live::LiveMessage};
 use serde::Deserialize;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -44,6 +44,11 @@ pub struct EventsQuery {
     pub operation: Option<OperationId>,
     /// The cluster whose journals it reads along with.
     pub journals: Option<ClusterId>,
+    /// The cluster whose keys it watches.
+    pub keys: Option<ClusterId>,
+    /// Only keys that start with this, escaped; all of them without.
+    #[serde(default)]
+    pub key_prefix: Key,
     /// The last line of the operation's output that the tab has.
     #[serde(default)]
     pub after: i64,
@@ -69,6 +74,11 @@ pub async fn tab(
     if let Some(cluster) = query.journals {
         let permit = state.console.permit::<act::CheckHosts>(&actor, Scope::Cluster(cluster)).await?;
         state.console.follow_journals(&permit, &mut live).await?;
+    }
+    if let Some(cluster) = query.keys {
+        let scope = Scope::Keys(cluster, query.key_prefix.0);
+        let permit = state.console.permit::<act::ReadValues>(&actor, scope).await?;
+        state.console.follow_keys(&permit, &mut live).await?;
     }
     let (console, source) = (state.console.clone(), actor.source.clone());
     let guard: Guard = Arc::new(move || {
@@ -221,6 +231,7 @@ fn action_of(message: &LiveMessage) -> Action {
         LiveMessage::Operation { .. } | LiveMessage::Output { .. } => Action::ViewOperations,
         LiveMessage::HostChanged { .. } => Action::ViewHosts,
         LiveMessage::Journal { .. } => Action::CheckHosts,
+        LiveMessage::Keys { .. } => Action::ReadValues,
         LiveMessage::Hello { .. }
         | LiveMessage::Cluster { .. }
         | LiveMessage::ClusterGone { .. }

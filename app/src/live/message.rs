@@ -23,6 +23,7 @@ pub(super) fn parse(text: &str) -> Option<LiveMessage> {
         },
         "output" => LiveMessage::Output { operation: part(value, "operation")?, lines: part(value, "lines")? },
         "journal" => LiveMessage::Journal { cluster: part(value, "cluster")?, journal: part(value, "journal")? },
+        "keys" => LiveMessage::Keys { cluster: part(value, "cluster")?, news: part(value, "news")? },
         "host_changed" => LiveMessage::HostChanged { host: part(value, "host")? },
         "goodbye" => LiveMessage::Goodbye { reason: part(value, "reason")? },
         _ => return None,
@@ -40,8 +41,25 @@ mod tests {
     use quorate_domain::{
         ClusterId, HostId, OperationId, Timestamp,
         cluster::{ClusterEvent, ClusterEventKind},
+        keys::{Key, KeyChange, KeyMeta, KeyNews},
         operation::{LogEntry, LogKind, OutputLine, StepState},
+        wide::Wide,
     };
+
+    fn news() -> KeyNews {
+        let (create_revision, mod_revision, version) = (Wide(2), Wide(u64::MAX), Wide(3));
+        let meta = KeyMeta { create_revision, mod_revision, version, lease: None, size: Some(Wide(1)), changed_at: None };
+        let change = KeyChange {
+            key: Key(b"/a/\0\xff".to_vec()),
+            revision: mod_revision,
+            deleted: false,
+            meta,
+            text: "1".into(),
+            before: None,
+        };
+        let (missed, problem) = ("3 changes came at once".into(), String::new());
+        KeyNews { prefix: Key::raw("/a/"), changes: vec![change], revision: mod_revision, missed, problem }
+    }
 
     fn every_message() -> Vec<LiveMessage> {
         let (cluster, operation) = (ClusterId::from_random([1; 10]), OperationId::from_random([2; 10]));
@@ -68,6 +86,7 @@ mod tests {
             moved(None),
             LiveMessage::Output { operation, lines: vec![line] },
             LiveMessage::Journal { cluster: ClusterId::from_random([1; 10]), journal: sample::journal("lab1", &[5]) },
+            LiveMessage::Keys { cluster: ClusterId::from_random([1; 10]), news: news() },
             LiveMessage::HostChanged { host: HostId::from_random([3; 10]) },
             LiveMessage::Goodbye { reason: "logged out".into() },
         ]

@@ -5,6 +5,7 @@ use crate::{
     cluster::{ClusterEvent, ClusterView},
     ids::{ClusterId, HostId, OperationId},
     journal::MemberJournal,
+    keys::KeyNews,
     operation::{LogEntry, OperationSummary, OutputLine, StepState},
 };
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,13 @@ pub enum LiveMessage {
         cluster: ClusterId,
         /// The lines.
         journal: MemberJournal,
+    },
+    /// What happened below the prefix of keys that this tab watches, and not more often than five times a second.
+    Keys {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The changes.
+        news: KeyNews,
     },
     /// A host's row changed: read it again.
     HostChanged {

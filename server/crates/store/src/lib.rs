@@ -16,6 +16,7 @@ mod error;
 mod host_tasks;
 mod hosts;
 mod key;
+mod key_undo;
 mod operations;
 mod prune;
 mod seal;
@@ -34,6 +35,7 @@ pub use data_dir::{DATABASE_FILE, DataDirLock, KEY_FILE};
 pub use error::StoreError;
 pub use hosts::HostAddress;
 pub use key::MasterKey;
+pub use key_undo::{KeptChange, KeptValue};
 pub use operations::{
     NewOperation, OperationRow,
     output::{LINE_MAX, NewOutput, STEP_OUTPUT_MAX},

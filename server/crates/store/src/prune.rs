@@ -28,6 +28,8 @@ pub struct Pruned {
     pub codes: u64,
     /// Accesses to clusters that no cluster needs.
     pub accesses: u64,
+    /// Values that were kept so that changes of keys could be taken back.
+    pub key_undos: u64,
 }
 
 impl Store {
@@ -79,8 +81,13 @@ impl Store {
                 )
             })
             .await?;
+        let key_undos = self
+            .delete_old(now.0, || {
+                sqlx::query("DELETE FROM key_undo WHERE rowid IN (SELECT rowid FROM key_undo WHERE until <= ? LIMIT ?)")
+            })
+            .await?;
         self.shrink().await?;
-        Ok(Pruned { events, output_lines, sessions, codes, accesses })
+        Ok(Pruned { events, output_lines, sessions, codes, accesses, key_undos })
     }
 
     /// Gives free pages back, some at a time, so that others write in between.
