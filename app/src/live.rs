@@ -10,7 +10,7 @@ mod stream;
 use crate::{clock::Clock, session::Session};
 use leptos::prelude::*;
 use quorate_domain::{
-    ClusterId, OperationId, Timestamp, cluster::ClusterView, live::LiveMessage, operation::OperationSummary,
+    ClusterId, OperationId, Timestamp, cluster::ClusterView, keys::Key, live::LiveMessage, operation::OperationSummary,
 };
 use send_wrapper::SendWrapper;
 
@@ -26,6 +26,8 @@ pub(crate) enum Watched {
     Output(OperationId, i64),
     /// What a cluster's members write to their journals.
     Journals(ClusterId),
+    /// Changes of a cluster's keys below a prefix.
+    Keys(ClusterId, Key),
 }
 
 /// How the event stream stands.
@@ -211,6 +213,7 @@ impl Live {
             LiveMessage::ClusterEvent { .. }
             | LiveMessage::Output { .. }
             | LiveMessage::Journal { .. }
+            | LiveMessage::Keys { .. }
             | LiveMessage::HostChanged { .. } => {}
         }
         // What came while there was no stream (a hidden tab, a restart) is in no later message: pages read again then, but

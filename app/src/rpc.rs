@@ -6,6 +6,7 @@ pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod clusters;
 pub(crate) mod hosts;
+pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod releases;
 pub(crate) mod tokens;

@@ -23,6 +23,7 @@ pub(super) fn parse(text: &str) -> Option<LiveMessage> {
         },
         "output" => LiveMessage::Output { operation: part(value, "operation")?, lines: part(value, "lines")? },
         "journal" => LiveMessage::Journal { cluster: part(value, "cluster")?, journal: part(value, "journal")? },
+        "keys" => LiveMessage::Keys { cluster: part(value, "cluster")?, news: part(value, "news")? },
         "host_changed" => LiveMessage::HostChanged { host: part(value, "host")? },
         "goodbye" => LiveMessage::Goodbye { reason: part(value, "reason")? },
         _ => return None,
@@ -40,7 +41,9 @@ mod tests {
     use quorate_domain::{
         ClusterId, HostId, OperationId, Timestamp,
         cluster::{ClusterEvent, ClusterEventKind},
+        keys::{Key, KeyNews},
         operation::{LogEntry, LogKind, OutputLine, StepState},
+        wide::Wide,
     };
 
     fn every_message() -> Vec<LiveMessage> {
@@ -59,6 +62,13 @@ mod tests {
             steps: vec![StepState::Done, StepState::Running],
             entry,
         };
+        let news = KeyNews {
+            prefix: Key::raw("/a/"),
+            changes: vec![sample::key_change("/a/b", 7)],
+            revision: Wide(9),
+            missed: String::new(),
+            problem: "no leader".into(),
+        };
         vec![
             LiveMessage::Hello { version: "0.1.0".into() },
             LiveMessage::Cluster { view: Box::new(sample::view("demo", 3, 2)) },
@@ -68,6 +78,7 @@ mod tests {
             moved(None),
             LiveMessage::Output { operation, lines: vec![line] },
             LiveMessage::Journal { cluster: ClusterId::from_random([1; 10]), journal: sample::journal("lab1", &[5]) },
+            LiveMessage::Keys { cluster: ClusterId::from_random([1; 10]), news },
             LiveMessage::HostChanged { host: HostId::from_random([3; 10]) },
             LiveMessage::Goodbye { reason: "logged out".into() },
         ]
