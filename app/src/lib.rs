@@ -39,6 +39,7 @@ use pages::{
     fleet::Fleet,
     host::Host,
     hosts::Hosts,
+    keys::{Keys, Leases},
     operation::Operation,
     operations::Operations,
     settings::{Account, SshKey},
@@ -100,6 +101,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:id/settings") view=page(EditSettings) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/config") view=page(cluster::Config) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/logs") view=page(cluster::Logs) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/keys") view=page(Keys) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/leases") view=page(Leases) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/operations") view=page(cluster::Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts") view=page(Hosts) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts/add") view=page(AddHosts) ssr=SsrMode::Async/>

@@ -10,7 +10,7 @@ mod stream;
 use crate::{clock::Clock, session::Session};
 use leptos::prelude::*;
 use quorate_domain::{
-    ClusterId, OperationId, Timestamp, cluster::ClusterView, live::LiveMessage, operation::OperationSummary,
+    ClusterId, OperationId, Timestamp, cluster::ClusterView, keys::Key, live::LiveMessage, operation::OperationSummary,
 };
 use send_wrapper::SendWrapper;
 
@@ -26,6 +26,8 @@ pub(crate) enum Watched {
     Output(OperationId, i64),
     /// What a cluster's members write to their journals.
     Journals(ClusterId),
+    /// Changes of a cluster's keys below a prefix.
+    Keys(ClusterId, Key),
 }
 
 /// How the event stream stands.

@@ -9,6 +9,7 @@ pub(crate) mod fleet;
 pub(crate) mod host;
 pub(crate) mod host_edit;
 pub(crate) mod hosts;
+pub(crate) mod keys;
 pub(crate) mod operation;
 pub(crate) mod operations;
 pub(crate) mod settings;

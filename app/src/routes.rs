@@ -1,7 +1,8 @@
 //! Paths of the site, as links are written. Invariant: `lib.rs` has the route table, everything else asks here, so
 //! that a path is spelled in two places at most.
 
-use quorate_domain::{ClusterId, HostId, HostTaskId, MemberId, OperationId};
+use quorate_domain::{ClusterId, HostId, HostTaskId, MemberId, OperationId, keys::Key};
+use std::fmt::Write as _;
 
 pub(crate) const FLEET: &str = "/";
 pub(crate) const INSTALL: &str = "/clusters/install";
@@ -41,6 +42,40 @@ pub(crate) fn cluster_logs(id: &ClusterId) -> String {
 /// The same as a file.
 pub(crate) fn cluster_logs_file(id: &ClusterId) -> String {
     format!("/transfers/clusters/{id}/journals")
+}
+
+/// Keys of a cluster.
+pub(crate) fn cluster_keys(id: &ClusterId) -> String {
+    format!("/clusters/{id}/keys")
+}
+
+/// One key of a cluster.
+pub(crate) fn cluster_key(id: &ClusterId, key: &Key) -> String {
+    format!("/clusters/{id}/keys?key={}", escape(&key.to_string()))
+}
+
+/// Leases of a cluster.
+pub(crate) fn cluster_leases(id: &ClusterId) -> String {
+    format!("/clusters/{id}/leases")
+}
+
+/// A whole value as a file; `reveal` for one that is masked.
+pub(crate) fn value_file(id: &ClusterId, key: &Key, reveal: bool) -> String {
+    let reveal = if reveal { "&reveal=true" } else { "" };
+    format!("/transfers/clusters/{id}/value?key={}{reveal}", escape(&key.to_string()))
+}
+
+/// `text` as a part of a query (RFC 3986: all but unreserved bytes are escaped; `/` and `:` may stay and are easier to read).
+pub(crate) fn escape(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string never fails.
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
 }
 
 /// The wizard that changes settings of a cluster.

@@ -6,10 +6,80 @@ use quorate_domain::{
     host::{Contact, Elevation, HostSummary, Trust},
     host_task::HostTask,
     journal::{JournalLine, LineLevel, MemberJournal},
+    keys::{Form, IndexState, Key, KeyChange, KeyEntry, KeyMeta, KeyPage, Source, ValueView},
     operation::{OperationState, OperationSummary},
     plan::{Check, DiffChange, DiffLine, EffectView, OperationClass, PlanStep, PlanView, Verdict},
     quorum::Tolerance,
+    wide::Wide,
 };
+
+/// What is known of a key that was written once, at revision 5.
+pub(crate) fn key_meta() -> KeyMeta {
+    let once = Wide(5);
+    KeyMeta {
+        create_revision: once,
+        mod_revision: once,
+        version: Wide(1),
+        lease: None,
+        size: Some(Wide(10)),
+        changed_at: None,
+    }
+}
+
+/// A key in a list.
+pub(crate) fn key_entry(name: &str) -> KeyEntry {
+    KeyEntry { name: Key::raw(name), meta: Some(key_meta()), keys: None }
+}
+
+/// A folder in a list.
+pub(crate) fn key_folder(name: &str, keys: u64) -> KeyEntry {
+    KeyEntry { name: Key::raw(name), meta: None, keys: Some(Wide(keys)) }
+}
+
+/// A page of keys at revision 9.
+pub(crate) fn key_page(entries: Vec<KeyEntry>, next: Option<&str>) -> KeyPage {
+    KeyPage {
+        source: Source::Index,
+        revision: Wide(9),
+        keys: Some(Wide(entries.len() as u64)),
+        entries,
+        next: next.map(Key::raw),
+        note: String::new(),
+        index: IndexState::default(),
+    }
+}
+
+/// A value as text.
+pub(crate) fn key_value(name: &str, text: &str) -> ValueView {
+    ValueView {
+        key: Key::raw(name),
+        meta: key_meta(),
+        revision: Wide(9),
+        ttl: None,
+        detected: Form::Text,
+        forms: vec![Form::Text, Form::Hex, Form::Base64],
+        form: Form::Text,
+        text: text.into(),
+        tree: Vec::new(),
+        cut: false,
+        masked: false,
+        gzip: false,
+        is_text: true,
+        kubernetes: None,
+    }
+}
+
+/// A change of a key.
+pub(crate) fn key_change(name: &str, revision: u64) -> KeyChange {
+    KeyChange {
+        key: Key::raw(name),
+        revision: Wide(revision),
+        deleted: false,
+        meta: key_meta(),
+        text: format!("value {revision}"),
+        before: None,
+    }
+}
 
 /// A cluster of `voters`, of which the first `healthy` answer.
 pub(crate) fn view(name: &str, voters: u8, healthy: u8) -> ClusterView {

@@ -2,7 +2,7 @@
 //! origin); what it carries is applied by `Live`, which needs no browser.
 
 use super::{Link, Live, Watched};
-use crate::rpc;
+use crate::{routes, rpc};
 use leptos::{prelude::*, task::spawn_local};
 use send_wrapper::SendWrapper;
 use std::time::Duration;
@@ -10,8 +10,18 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, MessageEvent, VisibilityState};
 
 /// SSE event names: the `type` of each message.
-const EVENTS: [&str; 9] =
-    ["hello", "cluster", "cluster_gone", "cluster_event", "operation", "output", "journal", "host_changed", "goodbye"];
+const EVENTS: [&str; 10] = [
+    "hello",
+    "cluster",
+    "cluster_gone",
+    "cluster_event",
+    "operation",
+    "output",
+    "journal",
+    "keys",
+    "host_changed",
+    "goodbye",
+];
 /// Wait before a stream that the server refused is tried again.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -61,6 +71,9 @@ pub(super) fn open(live: Live) {
     let url = live.watched.with_value(|watched| match watched {
         Some(Watched::Output(operation, after)) => format!("/events?operation={operation}&after={after}"),
         Some(Watched::Journals(cluster)) => format!("/events?journals={cluster}"),
+        Some(Watched::Keys(cluster, prefix)) => {
+            format!("/events?keys={cluster}&key_prefix={}", routes::escape(&prefix.to_string()))
+        }
         None => "/events".to_owned(),
     });
     let Ok(source) = EventSource::new(&url) else { return retry(live) };

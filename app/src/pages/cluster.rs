@@ -88,14 +88,16 @@ fn below_head(content: fn(ClusterSignal) -> AnyView) -> AnyView {
     })
 }
 
-fn seeded(view: ClusterView) -> Option<ClusterSignal> {
+/// The live signal of a cluster that a page was rendered with.
+pub(super) fn seeded(view: ClusterView) -> Option<ClusterSignal> {
     let live = Live::get();
     let id = view.id.clone();
     live.seed(vec![view], false);
     live.cluster(&id)
 }
 
-fn gone() -> AnyView {
+/// Instead of a cluster that nobody knows.
+pub(super) fn gone() -> AnyView {
     problem_page(&no_such("cluster").0)
 }
 
@@ -217,7 +219,7 @@ fn http_note() -> AnyView {
 }
 
 /// Name, health in words, the few facts that come first, and the tabs.
-fn head(view: ClusterSignal) -> AnyView {
+pub(super) fn head(view: ClusterSignal) -> AnyView {
     let live = Live::get();
     let clock = Clock::get();
     let id = view.with_untracked(|v| v.id.clone());
@@ -251,6 +253,8 @@ fn head(view: ClusterSignal) -> AnyView {
         })}
         <nav aria-label="Cluster"><ul class="tabs">
             {tab(routes::cluster(&id), "Overview")}
+            {Session::get().may(Action::ViewKeys).then(|| tab(routes::cluster_keys(&id), "Keys"))}
+            {Session::get().may(Action::ViewKeys).then(|| tab(routes::cluster_leases(&id), "Leases"))}
             {Session::get().may(Action::CheckHosts).then(|| tab(routes::cluster_config(&id), "Config"))}
             {Session::get().may(Action::CheckHosts).then(|| tab(routes::cluster_logs(&id), "Logs"))}
             {tab(routes::cluster_operations(&id), "Operations")}
