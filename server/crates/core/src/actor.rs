@@ -1,7 +1,7 @@
 //! Who is asking. Invariant: an `Actor` is made once a request, by `sessions`, `tokens` or the command line, and
 //! says what was true at that moment; what it may do is decided by `permit` alone.
 
-use quorate_domain::{Role, Timestamp, TokenId, UserId, users::SessionInfo};
+use quorate_domain::{Role, Timestamp, TokenId, UserId, keys::KeyRule, users::SessionInfo};
 
 /// How the actor proved who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub struct Actor {
     pub name: String,
     /// The role that counts: for a token the lesser of its own and its owner's.
     pub role: Role,
+    /// What the user's rules make of the role where keys are concerned; for a token those of its owner that its own role
+    /// leaves.
+    pub key_rules: Vec<KeyRule>,
     /// How it was proved.
     pub via: Via,
     /// Where from: the client's address, or empty.
@@ -47,6 +50,7 @@ impl Actor {
             user: UserId::from_random([0; 10]),
             name: "cli".into(),
             role: Role::Admin,
+            key_rules: Vec::new(),
             via: Via::Cli,
             source: String::new(),
             reauthenticated_until: None,

@@ -94,7 +94,9 @@ impl Console {
         })?;
         AuditDraft::by(permit.actor(), "cluster.forget", &record.name).write(&mut tx, self.0.clock.now()).await?;
         tx.commit().await?;
-        self.runtime()?.live.forget(id);
+        let runtime = self.runtime()?;
+        runtime.live.forget(id);
+        runtime.keys.forget(id);
         Ok(())
     }
 

@@ -17,6 +17,10 @@ pub struct Config {
     /// Ends the process right after this many log entries of operations: the crash tests' way to die at an exact
     /// place. Only debug builds can set it.
     pub abort_after_log_entries: Option<u32>,
+    /// Bytes of memory that the index of one cluster's keys may take.
+    pub key_index_bytes: usize,
+    /// Bytes that the indexes of all clusters may take together.
+    pub key_indexes_bytes: usize,
 }
 
 impl Config {
@@ -27,6 +31,8 @@ impl Config {
             etcd_download_url: UPSTREAM_RELEASES.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             abort_after_log_entries: None,
+            key_index_bytes: 256 << 20,
+            key_indexes_bytes: 1 << 30,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::{
     error::CoreError,
     hosts::HostTasks,
     inventory::{Broadcast, ConsoleInventory},
+    keys::KeyParts,
     live::Live,
     users::{Auth, random},
 };
@@ -38,6 +39,7 @@ pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) live: Live,
     pub(crate) tasks: HostTasks,
+    pub(crate) keys: KeyParts,
     /// Cancelled when the console stops.
     pub(crate) stop: CancellationToken,
 }
@@ -66,7 +68,8 @@ impl Console {
         let planner = Planner { inventory, hosts: pool.clone() };
         let events = Arc::new(Broadcast::new(self.clone()));
         let engine = Engine::new(self.0.store.clone(), planner, events, self.0.config.abort_after_log_entries);
-        let runtime = Runtime { key, pool, engine, live, tasks: HostTasks::default(), stop: CancellationToken::new() };
+        let (tasks, keys) = (HostTasks::default(), KeyParts::new(&self.0.config));
+        let runtime = Runtime { key, pool, engine, live, tasks, keys, stop: CancellationToken::new() };
         self.0.runtime.set(runtime).map_err(|_| CoreError::internal("the console was started twice"))?;
         self.watch_all_clusters().await?;
         self.spawn_housekeeping();
@@ -82,6 +85,7 @@ impl Console {
     pub async fn stop(&self) {
         if let Some(runtime) = self.0.runtime.get() {
             runtime.stop.cancel();
+            runtime.keys.close();
             runtime.live.close().await;
             runtime.pool.close().await;
         }

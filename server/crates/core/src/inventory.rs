@@ -130,7 +130,9 @@ impl Inventory for ConsoleInventory {
         let mut tx = self.0.0.store.begin().await.map_err(words)?;
         tx.take_back_cluster(id).await.map_err(words)?;
         tx.commit().await.map_err(words)?;
-        self.0.runtime().map_err(words)?.live.forget(id);
+        let runtime = self.0.runtime().map_err(words)?;
+        runtime.live.forget(id);
+        runtime.keys.forget(id);
         Ok(())
     }
 

@@ -16,6 +16,7 @@ pub mod hosts;
 mod housekeeping;
 mod inventory;
 mod journals;
+pub mod keys;
 pub mod live;
 pub mod operations;
 pub mod permit;

@@ -9,9 +9,15 @@ use crate::{
     error::CoreError,
 };
 use quorate_domain::{
-    Action, ClusterId, Problem, ProblemKind, Scope, access, audit::AuditOutcome, plan::OperationClass,
+    Action, ClusterId, Problem, ProblemKind, Scope, access,
+    audit::AuditOutcome,
+    keys::{self, Key},
+    plan::OperationClass,
 };
 use std::marker::PhantomData;
+
+/// The most prefixes that a refusal names.
+const PREFIXES_NAMED: usize = 5;
 
 /// A marker type that stands for one action.
 pub trait Act: Send + Sync + 'static {
@@ -123,12 +129,13 @@ impl Console {
     /// Asks whether `actor` may do `A` in `scope`. A refusal is written to the audit trail.
     ///
     /// # Errors
-    /// `Forbidden` when the role, or the kind of token, does not allow it.
+    /// `Forbidden` when the role, the rules for keys, or the kind of token does not allow it.
     pub async fn permit<A: Act>(&self, actor: &Actor, scope: Scope) -> Result<Permit<A>, CoreError> {
         match refusal(actor, A::ACTION, &scope) {
             None => Ok(Permit { actor: actor.clone(), scope, act: PhantomData }),
             Some(why) => {
-                self.record_denial(actor, &action_name(A::ACTION), &scope_name(&scope), &why).await;
+                let object = self.scope_in_audit(&scope).await;
+                self.record_denial(actor, &action_name(A::ACTION), &object, &why).await;
                 Err(Problem::new(ProblemKind::Forbidden, why).into())
             }
         }
@@ -190,6 +197,28 @@ impl Console {
         Err(refused.into())
     }
 
+    /// Refuses accounts to tokens that the command line did not make, where the permit itself is for something else.
+    ///
+    /// # Errors
+    /// `Forbidden`, with an audit row.
+    pub(crate) async fn check_accounts(&self, actor: &Actor, action: &str, object: &str) -> Result<(), CoreError> {
+        let Some(why) = account_refusal(actor) else { return Ok(()) };
+        self.record_denial(actor, action, object, &why).await;
+        Err(Problem::new(ProblemKind::Forbidden, why).into())
+    }
+
+    /// A cluster, and with it the key that was asked for; a key that cannot be told as it should be is left out.
+    async fn scope_in_audit(&self, scope: &Scope) -> String {
+        match scope {
+            Scope::Global => String::new(),
+            Scope::Cluster(cluster) => cluster.to_string(),
+            Scope::Keys(cluster, key) => match self.key_in_audit(cluster, &Key(key.clone())).await {
+                Ok(key) => format!("{cluster} {key}"),
+                Err(_) => cluster.to_string(),
+            },
+        }
+    }
+
     async fn record_denial(&self, actor: &Actor, action: &str, object: &str, why: &str) {
         let draft = AuditDraft::by(actor, action, object).outcome(AuditOutcome::Denied).detail(why);
         if let Err(error) = self.record(draft).await {
@@ -200,16 +229,50 @@ impl Console {
 
 /// Why `actor` may not; none if it may.
 fn refusal(actor: &Actor, action: Action, scope: &Scope) -> Option<String> {
-    if !access::allows(actor.role, action, scope) {
-        return Some(format!("The role {} does not allow this; it takes {}", actor.role, action.least_role()));
+    if !access::allows_with(actor.role, &actor.key_rules, action, scope) {
+        return Some(rules_refusal(actor, action, scope).unwrap_or_else(|| {
+            format!("The role {} does not allow this; it takes {}", actor.role, action.least_role())
+        }));
     }
-    let about_accounts = matches!(action, Action::ManageUsers | Action::ManageOwnTokens);
+    match action {
+        Action::ManageUsers | Action::ManageOwnTokens => account_refusal(actor),
+        _ => None,
+    }
+}
+
+fn account_refusal(actor: &Actor) -> Option<String> {
     match &actor.via {
-        Via::Token { cli: false, name, .. } if about_accounts => Some(format!(
+        Via::Token { cli: false, name, .. } => Some(format!(
             "The token {name} may not manage users or tokens; use the browser, or a token made by `quorate token create`"
         )),
         _ => None,
     }
+}
+
+/// What rules for keys allow instead; none when they have no say. The key that was asked for is not repeated.
+fn rules_refusal(actor: &Actor, action: Action, scope: &Scope) -> Option<String> {
+    let (Scope::Cluster(cluster) | Scope::Keys(cluster, _)) = scope else { return None };
+    if !keys::about_keys(action) || !actor.key_rules.iter().any(|rule| rule.concerns(cluster)) {
+        return None;
+    }
+    let doing = match action {
+        Action::ReadValues => "read values",
+        Action::WriteKeys => "write keys",
+        Action::DeleteKeys => "delete keys",
+        _ => "see keys",
+    };
+    let prefixes = keys::prefixes(actor.role, &actor.key_rules, action, cluster).unwrap_or_default();
+    let mut named: Vec<String> = prefixes.iter().take(PREFIXES_NAMED).map(Key::to_string).collect();
+    match prefixes.len().saturating_sub(named.len()) {
+        0 => {}
+        more => named.push(format!("{more} more prefixes")),
+    }
+    Some(match named.as_slice() {
+        [] => format!("The rules of {} do not let them {doing} in this cluster", actor.name),
+        named => {
+            format!("In this cluster the rules of {} let them {doing} below {} only", actor.name, named.join(", "))
+        }
+    })
 }
 
 fn action_name(action: Action) -> String {
@@ -219,17 +282,10 @@ fn action_name(action: Action) -> String {
     }
 }
 
-fn scope_name(scope: &Scope) -> String {
-    match scope {
-        Scope::Global => String::new(),
-        Scope::Cluster(cluster) | Scope::Keys(cluster, _) => cluster.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_domain::{Role, TokenId};
+    use quorate_domain::{Role, TokenId, keys::KeyRule};
 
     #[test]
     fn every_action_has_its_marker_type() {
@@ -252,5 +308,22 @@ mod tests {
         let viewer = Actor { role: Role::Viewer, via: Via::Session, ..Actor::cli() };
         let why = refusal(&viewer, Action::ManageHosts, &Scope::Global).expect("refused");
         assert!(why.contains("viewer") && why.contains("admin"), "{why}");
+    }
+
+    #[test]
+    fn a_refusal_by_rules_names_the_range_of_keys_and_not_the_key() {
+        let cluster = ClusterId::from_random([1; 10]);
+        let rule =
+            |prefix: &str| KeyRule { cluster: None, prefix: Key::raw(prefix), read: true, write: false, delete: false };
+        let key_rules = vec![rule("/app/"), rule("/shared/")];
+        let anna = Actor { name: "anna".into(), role: Role::Operator, via: Via::Session, key_rules, ..Actor::cli() };
+        let asked = Scope::Keys(cluster.clone(), b"/other/secret".to_vec());
+        let why = refusal(&anna, Action::ReadValues, &asked).expect("refused");
+        assert_eq!(why, "In this cluster the rules of anna let them read values below /app/, /shared/ only");
+        let why =
+            refusal(&anna, Action::WriteKeys, &Scope::Keys(cluster.clone(), b"/app/x".to_vec())).expect("refused");
+        assert_eq!(why, "The rules of anna do not let them write keys in this cluster");
+        assert_eq!(refusal(&anna, Action::ReadValues, &Scope::Keys(cluster.clone(), b"/app/x".to_vec())), None);
+        assert_eq!(refusal(&anna, Action::ReadValues, &Scope::Cluster(cluster)), None, "somewhere in it");
     }
 }

@@ -72,7 +72,9 @@ impl Console {
     ) -> Result<Option<Actor>, CoreError> {
         let row = self.0.store.user(user).await?;
         let row = row.filter(|row| row.state == UserState::Active && row.auth_epoch == auth_epoch);
-        Ok(row.map(|row| Actor {
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Actor {
+            key_rules: self.0.store.key_rules(&row.id).await?,
             user: row.id,
             name: row.name,
             role: row.role,

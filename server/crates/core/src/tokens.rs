@@ -11,7 +11,7 @@ use crate::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use quorate_domain::{
-    Action, Problem, Role, Scope, TokenId, access, names,
+    Action, Problem, Role, Scope, TokenId, access, keys, names,
     users::{TokenSummary, UserState},
 };
 use quorate_store::{TokenRow, UserRow};
@@ -115,6 +115,7 @@ impl Console {
         let Some(row) = row.filter(|row| row.revoked_at.is_none()) else { return Ok(None) };
         let owner = self.0.store.user(&row.owner).await?.filter(|owner| owner.state == UserState::Active);
         let Some(owner) = owner else { return Ok(None) };
+        let key_rules = keys::of_token(self.0.store.key_rules(&owner.id).await?, row.role, owner.role);
         let now = self.0.clock.now();
         if row.last_used.is_none_or(|used| now.since(used) >= USE_GRAIN_MILLIS) {
             self.note_use(&row.id).await;
@@ -123,6 +124,7 @@ impl Console {
             user: owner.id,
             name: owner.name,
             role: row.role.min(owner.role),
+            key_rules,
             via: Via::Token { id: row.id, name: row.name, destructive: row.destructive, cli: row.cli },
             source: source.to_owned(),
             reauthenticated_until: None,

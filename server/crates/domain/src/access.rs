@@ -1,7 +1,11 @@
 //! Who may do what: the one table. Invariant: nothing else decides about roles; the server asks it to make a
-//! `Permit`, the page asks it to hide a button, a test holds it complete against the API.
+//! `Permit`, the page asks it to hide a button, a test holds it complete against the API. What a user's rules change of it
+//! is reckoned in `keys`.
 
-use crate::ids::ClusterId;
+use crate::{
+    ids::ClusterId,
+    keys::{self, KeyRule},
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -157,12 +161,19 @@ pub enum Scope {
     Keys(ClusterId, Vec<u8>),
 }
 
-/// Whether `role` may do `action` in `scope`.
-///
-/// Roles are global in this release, so the scope does not narrow them yet; it is part of the question so that
-/// per-cluster and per-prefix grants change this function and nothing else.
+/// Whether `role` may do `action` in `scope`, for somebody without rules. Roles are global: the scope does not narrow them.
 pub fn allows(role: Role, action: Action, _scope: &Scope) -> bool {
     role >= action.least_role()
+}
+
+/// Whether somebody of `role` with these rules may do `action` in `scope`. About a cluster's keys, [`Scope::Cluster`] asks
+/// for "somewhere in it" and [`Scope::Keys`] for every key that starts so; rules change nothing else.
+pub fn allows_with(role: Role, rules: &[KeyRule], action: Action, scope: &Scope) -> bool {
+    match scope {
+        Scope::Global => allows(role, action, scope),
+        Scope::Cluster(cluster) => keys::may_somewhere(role, rules, action, cluster),
+        Scope::Keys(cluster, key) => keys::may(role, rules, action, cluster, key),
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +194,19 @@ mod tests {
         let may: Vec<Action> = Action::ALL.into_iter().filter(|&a| allows(Role::Viewer, a, &Scope::Global)).collect();
         let seen = [Action::ViewClusters, Action::ViewHosts, Action::ViewOperations, Action::ViewKeys];
         assert_eq!(may, [&seen[..], &[Action::ManageOwnTokens]].concat());
+    }
+
+    #[test]
+    fn without_rules_every_role_may_what_it_may_and_an_admin_does_with_them_too() {
+        let cluster = ClusterId::from_random([1; 10]);
+        let nothing = KeyRule { cluster: None, prefix: keys::Key::raw("/"), read: false, write: false, delete: false };
+        let scopes = [Scope::Global, Scope::Cluster(cluster.clone()), Scope::Keys(cluster, b"/a".to_vec())];
+        for (action, scope) in Action::ALL.into_iter().flat_map(|action| scopes.iter().map(move |s| (action, s))) {
+            for role in Role::ALL {
+                assert_eq!(allows_with(role, &[], action, scope), allows(role, action, scope), "{role} {action:?}");
+            }
+            assert!(allows_with(Role::Admin, std::slice::from_ref(&nothing), action, scope), "{action:?}");
+        }
     }
 
     #[test]

@@ -4,10 +4,12 @@
 
 mod edit;
 mod key;
+mod rules;
 mod value;
 
 pub use edit::*;
 pub use key::{BadEscape, KEY_MAX, Key};
+pub use rules::*;
 pub use value::*;
 
 use crate::{ids::LeaseId, time::Timestamp, wide::Wide};

@@ -16,6 +16,7 @@ mod error;
 mod host_tasks;
 mod hosts;
 mod key;
+mod key_rules;
 mod key_undo;
 mod operations;
 mod prune;

@@ -58,6 +58,36 @@ async fn a_database_of_the_first_release_opens_and_reads() {
     open(dir.path()).await;
 }
 
+/// Rows as the release before the key browser wrote them, where its tables differ from those of the first one.
+const BEFORE_KEYS: &str = r#"
+    INSERT INTO users VALUES ('u-aaaa', 'anna', 'operator', 'active', '$argon2id$', 3, 1000, 2000);
+    INSERT INTO secrets VALUES ('s-aaaa', 'access to a cluster', 'key', x'01', 900);
+    INSERT INTO clusters VALUES ('c-aaaa', 'demo', 'https', 'direct', '3.5.16', 'token', '2147483648', 1000, 1, 's-aaaa');
+    INSERT INTO cluster_members VALUES ('c-aaaa', 0, 'm0', NULL, 'https://10.0.0.1:2379', 'https://10.0.0.1:2380',
+        '/var/lib/etcd', '{"unit":"","conf":"","not_here":"no host"}');
+    INSERT INTO audit VALUES (1, 1000, 'anna', '127.0.0.1', 'cluster.adopt', 'demo', 'ok', '');
+"#;
+
+#[tokio::test]
+async fn a_database_from_before_the_key_browser_opens_without_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = MasterKey::load_or_create(dir.path(), None).unwrap();
+    let path = dir.path().join(DATABASE_FILE);
+    std::fs::File::create(&path).unwrap();
+    let mut conn = raw(&path).await;
+    MIGRATOR.run_to(3, &mut conn).await.unwrap();
+    sqlx::raw_sql(BEFORE_KEYS).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+
+    let store = Store::open(dir.path(), key).await.unwrap();
+    let (anna, cluster) = (&store.users().await.unwrap()[0], &store.clusters().await.unwrap()[0]);
+    assert_eq!((anna.name.as_str(), cluster.members.len(), cluster.adopted), ("anna", 1, true));
+    assert_eq!(cluster.access.as_ref().map(|id| id.as_str()), Some("s-aaaa"));
+    assert_eq!(store.audit_page(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.key_rules(&anna.id).await.unwrap(), [], "nobody is narrowed by an upgrade");
+    assert_eq!(store.key_settings(&cluster.id).await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn a_database_of_a_later_release_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,0 +1,263 @@
+//! Values of keys: shown, whole, compared. Invariant: the key is the permit's; what is read is confirmed by a majority; a masked
+//! value leaves only when it was asked to be revealed, and the audit row of that is written first. How a value looks is
+//! `quorate_keys::forms`'.
+
+use super::{client::says, rules::may};
+use crate::{
+    actor::Actor,
+    audit::AuditDraft,
+    console::Console,
+    error::CoreError,
+    permit::{Permit, act},
+};
+use quorate_domain::{
+    Action, ClusterId, LeaseId, Problem, ProblemKind, Scope,
+    keys::{DiffQuery, Form, Key, KeyMeta, ValueDiff, ValueQuery, ValueView},
+    wide::Wide,
+};
+use quorate_etcd::{Pair, Range};
+use quorate_keys::{diff, forms};
+use std::time::Duration;
+
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long a lease may take to say how long it lives: the value is worth more than that.
+const TTL_ANSWER: Duration = Duration::from_secs(2);
+
+/// How a value is to be shown.
+#[derive(Clone, Copy)]
+struct Look {
+    form: Option<Form>,
+    all: bool,
+    masked: bool,
+}
+
+impl Console {
+    /// The value of the permit's key as it is shown.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` when the revision is compacted; `Forbidden` when etcd does not let the console read it.
+    pub async fn value(&self, permit: &Permit<act::ReadValues>, query: &ValueQuery) -> Result<ValueView, CoreError> {
+        let (cluster, key) = of_permit(permit, &query.key)?;
+        let masked = self.masked(permit, cluster, key, query.reveal).await?;
+        let (pair, revision) = self.pair_at(cluster, key, query.revision).await?;
+        let pair = pair.ok_or_else(|| missing(key, query.revision))?;
+        let look = Look { form: query.form, all: query.all, masked };
+        let mut view = view_of(key, &pair, revision, look);
+        view.meta.changed_at = self.changed_at(cluster, &view);
+        if query.revision.is_none() {
+            view.ttl = self.ttl(cluster, pair.lease).await;
+        }
+        Ok(view)
+    }
+
+    /// The whole value of the permit's key.
+    ///
+    /// # Errors
+    /// As [`Console::value`]; `Forbidden` for a masked one that is not revealed.
+    pub async fn value_bytes(
+        &self,
+        permit: &Permit<act::ReadValues>,
+        query: &ValueQuery,
+    ) -> Result<Vec<u8>, CoreError> {
+        let (cluster, key) = of_permit(permit, &query.key)?;
+        if self.masked(permit, cluster, key, query.reveal).await? {
+            return Err(masked_problem());
+        }
+        let (pair, _) = self.pair_at(cluster, key, query.revision).await?;
+        Ok(pair.ok_or_else(|| missing(key, query.revision))?.value)
+    }
+
+    /// How two values of the permit's key differ; where it was not there, it counts as empty.
+    ///
+    /// # Errors
+    /// As [`Console::value`]; `Forbidden` for a masked one.
+    pub async fn value_diff(
+        &self,
+        permit: &Permit<act::ReadValues>,
+        query: &DiffQuery,
+    ) -> Result<ValueDiff, CoreError> {
+        let (cluster, key) = of_permit(permit, &query.key)?;
+        if self.masked(permit, cluster, key, false).await? {
+            return Err(masked_problem());
+        }
+        let (from, to) =
+            tokio::try_join!(self.pair_at(cluster, key, Some(query.from)), self.pair_at(cluster, key, query.to))?;
+        let value = |pair: Option<Pair>| pair.map(|pair| pair.value);
+        match (value(from.0), value(to.0)) {
+            (None, None) => Err(missing(key, Some(query.from))),
+            (from, to) => Ok(diff::diff(&from.unwrap_or_default(), &to.unwrap_or_default())),
+        }
+    }
+
+    /// What is there, for somebody whose change was lost: masked for whoever may not read it.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub(crate) async fn value_view(
+        &self,
+        actor: &Actor,
+        cluster: &ClusterId,
+        key: &Key,
+        pair: &Pair,
+        revision: i64,
+    ) -> Result<ValueView, CoreError> {
+        let readable = may(actor, Action::ReadValues, cluster, key);
+        let masked = !readable || self.key_settings_of(cluster).await?.masks(key.as_bytes());
+        Ok(view_of(key, pair, revision, Look { form: None, all: false, masked }))
+    }
+
+    /// Whether the value stays masked; that it does not is written down before it is read.
+    async fn masked(
+        &self,
+        permit: &Permit<act::ReadValues>,
+        cluster: &ClusterId,
+        key: &Key,
+        reveal: bool,
+    ) -> Result<bool, CoreError> {
+        if !self.key_settings_of(cluster).await?.masks(key.as_bytes()) {
+            return Ok(false);
+        }
+        if reveal {
+            let object = self.key_in_audit(cluster, key).await?;
+            let name = self.record_of(cluster).await?.name;
+            self.record(AuditDraft::by(permit.actor(), "key.reveal", &object).detail(&name)).await?;
+        }
+        Ok(!reveal)
+    }
+
+    /// The key as it was at a revision, or is now, and the cluster's revision.
+    async fn pair_at(
+        &self,
+        cluster: &ClusterId,
+        key: &Key,
+        at: Option<Wide>,
+    ) -> Result<(Option<Pair>, i64), CoreError> {
+        let revision = at.map_or(0, |at| i64::try_from(at.0).unwrap_or(i64::MAX));
+        let range = Range { revision, ..Range::of(key.0.clone()) };
+        let reply = self.ask_for_keys(cluster, async |client| client.range(&range, ANSWER).await).await?;
+        Ok((reply.pairs.into_iter().next(), if revision > 0 { revision } else { reply.revision }))
+    }
+
+    async fn ttl(&self, cluster: &ClusterId, lease: i64) -> Option<i64> {
+        if lease == 0 {
+            return None;
+        }
+        let client = self.key_client(cluster).await.ok()?;
+        match client.member().lease(lease, false, TTL_ANSWER).await {
+            Ok(reply) => Some(reply.ttl),
+            Err(error) if says(&error, "requested lease not found") => Some(-1),
+            Err(_) => None,
+        }
+    }
+
+    /// When the value that is shown came to be, where an index happens to know.
+    fn changed_at(&self, cluster: &ClusterId, view: &ValueView) -> Option<quorate_domain::Timestamp> {
+        let keeper = self.runtime().ok()?.keys.indexes.peek(cluster)?;
+        let known = keeper.read(|index| index.get(view.key.as_bytes())).flatten()?;
+        known.changed_at.filter(|_| known.mod_revision == view.meta.mod_revision)
+    }
+}
+
+/// Cluster and key of a permit, which must be the key that was asked for.
+pub(super) fn of_permit<'a>(
+    permit: &'a Permit<act::ReadValues>,
+    asked: &'a Key,
+) -> Result<(&'a ClusterId, &'a Key), CoreError> {
+    match permit.scope() {
+        Scope::Keys(_, key) if key.is_empty() => {
+            Err(Problem::field("key", "Give the key: etcd knows no empty one").into())
+        }
+        Scope::Keys(cluster, key) if *key == asked.0 => Ok((cluster, asked)),
+        _ => Err(CoreError::internal("a permit for a key was asked for another one")),
+    }
+}
+
+fn missing(key: &Key, at: Option<Wide>) -> CoreError {
+    match at {
+        None => CoreError::not_found("key", key),
+        Some(at) => Problem::new(ProblemKind::NotFound, format!("There was no key {key} at revision {}", at.0)).into(),
+    }
+}
+
+fn masked_problem() -> CoreError {
+    Problem::new(ProblemKind::Forbidden, "The value of this key is masked")
+        .with_detail("Reveal it first: that is written to the audit trail.")
+        .into()
+}
+
+fn wide(number: i64) -> Wide {
+    Wide(u64::try_from(number).unwrap_or_default())
+}
+
+fn view_of(key: &Key, pair: &Pair, revision: i64, look: Look) -> ValueView {
+    let meta = KeyMeta {
+        create_revision: wide(pair.create_revision),
+        mod_revision: wide(pair.mod_revision),
+        version: wide(pair.version),
+        lease: (pair.lease != 0).then(|| LeaseId(pair.lease.cast_unsigned())),
+        size: Some(Wide(pair.value.len() as u64)),
+        changed_at: None,
+    };
+    let (key, revision) = (key.clone(), wide(revision));
+    if look.masked {
+        return ValueView {
+            key,
+            meta,
+            revision,
+            ttl: None,
+            detected: Form::Text,
+            forms: Vec::new(),
+            form: Form::Text,
+            text: String::new(),
+            tree: Vec::new(),
+            cut: false,
+            masked: true,
+            gzip: false,
+            is_text: false,
+            kubernetes: None,
+        };
+    }
+    let shown = forms::view(&pair.value, look.form, look.all);
+    ValueView {
+        key,
+        meta,
+        revision,
+        ttl: None,
+        detected: shown.detected,
+        forms: shown.forms,
+        form: shown.form,
+        text: shown.text,
+        tree: shown.tree,
+        cut: shown.cut,
+        masked: false,
+        gzip: shown.gzip,
+        is_text: shown.is_text,
+        kubernetes: shown.kubernetes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_view_tells_the_size_and_nothing_of_the_value() {
+        let pair =
+            Pair { key: b"a".to_vec(), value: b"hunter2".to_vec(), mod_revision: 7, lease: -1, ..Pair::default() };
+        let view = view_of(&Key::raw("a"), &pair, 9, Look { form: Some(Form::Hex), all: true, masked: true });
+        assert!(view.masked && view.text.is_empty() && view.tree.is_empty() && view.forms.is_empty());
+        assert_eq!((view.meta.size, view.meta.lease), (Some(Wide(7)), Some(LeaseId(u64::MAX))));
+        assert!(!format!("{view:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_key_that_was_not_there_is_told_with_its_revision() {
+        let title = |error| match error {
+            CoreError::Problem(problem) => (problem.kind, problem.title),
+            other => panic!("{other:?}"),
+        };
+        let (kind, told) = title(missing(&Key(b"a\xff".to_vec()), Some(Wide(5))));
+        assert_eq!((kind, told.as_str()), (ProblemKind::NotFound, "There was no key a\\xff at revision 5"));
+        assert_eq!(title(missing(&Key::raw("a"), None)).1, "There is no key a");
+    }
+}
