@@ -1,3 +1,4 @@
 //! The core's integration tests: one binary, one module a noun.
 
+mod keys;
 mod live;
