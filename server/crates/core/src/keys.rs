@@ -4,10 +4,17 @@
 
 mod browse;
 pub(crate) mod client;
+mod edit;
+mod follow;
+mod history;
+mod leases;
 mod members;
 mod rules;
 mod settings;
+mod undo;
 mod values;
+
+pub use edit::MovePermit;
 
 use crate::config::Config;
 use client::Clients;
