@@ -1,0 +1,189 @@
+//! Keys of a real cluster through a running console: pages, values, masks, rules, every member.
+
+use quorate_core::{Actor, Config, Console, CoreError, Via, act, clock::SystemClock};
+use quorate_domain::{
+    ClusterId, ProblemKind, Role, Scope, Timestamp, UserId,
+    cluster::{ClusterMemberRecord, ClusterRecord, Reach, Scheme},
+    keys::{IndexPhase, Key, KeyQuery, KeyRule, KeySearch, Source, ValueQuery},
+    version::Version,
+    wide::Wide,
+};
+use quorate_store::{MasterKey, Store};
+use quorate_testkit::{
+    etcd::{CALL, EtcdCluster, PATIENCE, VERSION},
+    until::until,
+};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A console over a cluster that it knows.
+struct Stage {
+    etcd: EtcdCluster,
+    console: Console,
+    id: ClusterId,
+    _dir: TempDir,
+}
+
+impl Stage {
+    async fn raise(size: usize) -> Self {
+        let etcd = EtcdCluster::start(size).await;
+        let dir = tempfile::tempdir().expect("a directory");
+        let key = MasterKey::load_or_create(dir.path(), None).expect("a key");
+        let store = Store::open(dir.path(), key).await.expect("a store");
+        let id = ClusterId::from_random([7; 10]);
+        let member = |i: usize| ClusterMemberRecord {
+            name: etcd.member(i).name().to_owned(),
+            host: None,
+            client_url: etcd.member(i).client_url().to_owned(),
+            peer_url: etcd.member(i).peer_url().to_owned(),
+            data_dir: etcd.member(i).data_dir().display().to_string(),
+            layout: Default::default(),
+        };
+        let record = ClusterRecord {
+            id: id.clone(),
+            name: "orders".into(),
+            scheme: Scheme::Http,
+            reach: Reach::Direct,
+            version: VERSION.parse::<Version>().expect("version"),
+            token: etcd.token().to_owned(),
+            quota: Wide(2 << 30),
+            members: (0..etcd.len()).map(member).collect(),
+            created_at: Timestamp(0),
+            adopted: true,
+            access: None,
+        };
+        let mut tx = store.begin().await.expect("a change");
+        tx.insert_cluster(&record).await.expect("the cluster");
+        tx.commit().await.expect("commit");
+        let console = Console::new(store, Arc::new(SystemClock), Config::new(dir.path().to_owned()));
+        console.bring_up().await.expect("up");
+        let stage = Self { etcd, console, id, _dir: dir };
+        let view = stage.console.permit::<act::ViewClusters>(&Actor::cli(), stage.cluster()).await.expect("permit");
+        until(PATIENCE, "all members are seen", async || {
+            stage
+                .console
+                .cluster(&view)
+                .await
+                .is_ok_and(|v| v.members.len() == size && v.members.iter().all(|m| m.healthy()))
+        })
+        .await;
+        stage
+    }
+
+    fn cluster(&self) -> Scope {
+        Scope::Cluster(self.id.clone())
+    }
+
+    fn key(&self, key: &str) -> Scope {
+        Scope::Keys(self.id.clone(), key.as_bytes().to_vec())
+    }
+
+    async fn put(&self, key: &str, value: &str) {
+        self.etcd.client(0).canary_put(key.as_bytes(), value.as_bytes(), CALL).await.expect("put");
+    }
+
+    async fn indexed(&self, keys: u64) {
+        let permit = self.console.permit::<act::ViewKeys>(&Actor::cli(), self.cluster()).await.expect("permit");
+        until(PATIENCE, "the index is there", async || {
+            let state = self.console.key_index(&permit).await.expect("state");
+            state.phase == IndexPhase::Live && state.keys == Wide(keys)
+        })
+        .await;
+    }
+}
+
+fn somebody(role: Role, key_rules: Vec<KeyRule>) -> Actor {
+    Actor {
+        user: UserId::from_random([9; 10]),
+        name: "anna".into(),
+        role,
+        key_rules,
+        via: Via::Session,
+        ..Actor::cli()
+    }
+}
+
+fn query(prefix: &str) -> KeyQuery {
+    KeyQuery {
+        prefix: Key::raw(prefix),
+        separator: Key::raw("/"),
+        after: None,
+        revision: None,
+        limit: 100,
+        descending: false,
+    }
+}
+
+fn value(key: &str, reveal: bool) -> ValueQuery {
+    ValueQuery { key: Key::raw(key), revision: None, form: None, all: false, reveal }
+}
+
+fn kind(error: CoreError) -> ProblemKind {
+    quorate_domain::Problem::from(error).kind
+}
+
+#[tokio::test]
+async fn rules_narrow_what_is_listed_found_and_read_to_their_prefixes() {
+    let stage = Stage::raise(1).await;
+    for key in ["/app/a", "/app/b", "/other/c"] {
+        stage.put(key, "needle").await;
+    }
+    stage.indexed(3).await;
+    let rule = KeyRule { cluster: None, prefix: Key::raw("/app/"), read: true, write: false, delete: false };
+    let anna = somebody(Role::Viewer, vec![rule]);
+    let see = stage.console.permit::<act::ViewKeys>(&anna, stage.cluster()).await.expect("somewhere");
+    let page = stage.console.keys_page(&see, &query("/")).await.expect("a page");
+    assert_eq!(page.source, Source::Index);
+    assert_eq!(page.entries.iter().map(|entry| entry.name.to_string()).collect::<Vec<_>>(), ["/app/"]);
+    assert!(!page.note.is_empty(), "that more may be there is said");
+    let search = KeySearch { pattern: "c".into(), ..KeySearch::default() };
+    assert!(stage.console.search_keys(&see, &search).await.expect("searched").hits.is_empty());
+
+    let read = stage.console.permit::<act::ReadValues>(&anna, stage.cluster()).await.expect("somewhere");
+    let search = KeySearch { pattern: "needle".into(), in_values: true, ..KeySearch::default() };
+    let found = stage.console.search_values(&read, &search).await.expect("searched");
+    assert_eq!(found.hits.iter().map(|hit| hit.key.to_string()).collect::<Vec<_>>(), ["/app/a", "/app/b"]);
+    let refused = stage.console.permit::<act::ReadValues>(&anna, stage.key("/other/c")).await.expect_err("not hers");
+    assert_eq!(kind(refused), ProblemKind::Forbidden);
+    stage.console.stop().await;
+}
+
+#[tokio::test]
+async fn a_masked_value_is_shown_only_when_asked_for_and_that_is_audited() {
+    let stage = Stage::raise(1).await;
+    let key = "/registry/secrets/default/token";
+    stage.put(key, "hunter2").await;
+    let permit = stage.console.permit::<act::ReadValues>(&Actor::cli(), stage.key(key)).await.expect("permit");
+    let masked = stage.console.value(&permit, &value(key, false)).await.expect("masked");
+    assert!(masked.masked && masked.text.is_empty());
+    let error = stage.console.value_bytes(&permit, &value(key, false)).await.expect_err("masked");
+    assert_eq!(kind(error), ProblemKind::Forbidden);
+    let shown = stage.console.value(&permit, &value(key, true)).await.expect("revealed");
+    assert_eq!((shown.masked, shown.text.as_str()), (false, "hunter2"));
+    let trail = stage.console.permit::<act::ViewAudit>(&Actor::cli(), Scope::Global).await.expect("permit");
+    let rows = stage.console.audit_page(&trail, None, 10).await.expect("rows").events;
+    let reveals: Vec<_> = rows.iter().filter(|row| row.action == "key.reveal").collect();
+    assert_eq!((reveals.len(), reveals[0].object.as_str()), (1, key));
+
+    let cluster = stage.console.permit::<act::ReadValues>(&Actor::cli(), stage.cluster()).await.expect("permit");
+    let search = KeySearch { pattern: "hunter".into(), in_values: true, ..KeySearch::default() };
+    let found = stage.console.search_values(&cluster, &search).await.expect("searched");
+    assert!(found.hits.is_empty() && found.note.contains("masked"), "{found:?}");
+    stage.console.stop().await;
+}
+
+#[tokio::test]
+async fn every_member_says_the_same_and_a_dead_one_is_named() {
+    let mut stage = Stage::raise(3).await;
+    stage.put("/a", "x").await;
+    let permit = stage.console.permit::<act::ReadValues>(&Actor::cli(), stage.key("/a")).await.expect("permit");
+    let all = stage.console.every_member(&permit).await.expect("asked");
+    assert_eq!((all.agree, all.members.len()), (Some(true), 3), "{}", all.words);
+    stage.etcd.member_mut(2).kill();
+    let name = stage.etcd.member(2).name().to_owned();
+    let all = stage.console.every_member(&permit).await.expect("asked");
+    assert!(all.agree == Some(true) && all.words.contains(&name), "{}", all.words);
+    let there = stage.console.value(&permit, &value("/a", false)).await.expect("another member answers");
+    assert_eq!(there.text, "x");
+    stage.console.stop().await;
+}
