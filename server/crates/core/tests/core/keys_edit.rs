@@ -109,7 +109,8 @@ impl Stage {
 
     async fn compact(&self, revision: u64) {
         let revision = revision.cast_signed();
-        let compacted = self.etcd.client(0).call(CALL, async |etcd| {
+        let client = self.etcd.client(0);
+        let compacted = client.call(CALL, async |etcd| {
             let physical = quorate_etcd::etcd_client::CompactionOptions::new().with_physical();
             etcd.kv_client().compact(revision, Some(physical)).await?;
             Ok(())
