@@ -59,7 +59,11 @@ impl MemberClient {
     /// [`EtcdError`].
     pub async fn keep_lease_alive(&self, id: i64, deadline: Duration) -> Result<i64, EtcdError> {
         self.call(deadline, async |etcd| {
-            let (mut keeper, mut answers) = etcd.lease_client().keep_alive(id).await?;
+            let (mut keeper, mut answers) = match etcd.lease_client().keep_alive(id).await {
+                // etcd-client reads the first answer itself and says so of one that has no seconds.
+                Err(etcd_client::Error::LeaseKeepAliveError(said)) if said.contains("lease not found") => return Ok(0),
+                begun => begun?,
+            };
             keeper.keep_alive().await?;
             let answer = answers.message().await?;
             Ok(answer.ok_or_else(|| EtcdError::Malformed("no answer to a keep-alive".into()))?.ttl())

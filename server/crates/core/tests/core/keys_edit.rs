@@ -109,7 +109,8 @@ impl Stage {
 
     async fn compact(&self, revision: u64) {
         let revision = revision.cast_signed();
-        let compacted = self.etcd.client(0).call(CALL, async |etcd| {
+        let client = self.etcd.client(0);
+        let compacted = client.call(CALL, async |etcd| {
             let physical = quorate_etcd::etcd_client::CompactionOptions::new().with_physical();
             etcd.kv_client().compact(revision, Some(physical)).await?;
             Ok(())
@@ -448,7 +449,7 @@ async fn a_masked_key_has_a_history_without_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tab_hears_of_changes_below_its_prefix_and_of_what_it_missed() {
+async fn a_tab_hears_of_changes_below_its_prefix_and_of_those_while_etcd_was_away() {
     let mut stage = Stage::open(1).await;
     let clusters = stage.console.permit(&Actor::cli(), Scope::Global).await.expect("permit");
     let mut tab = stage.console.live(&clusters, CancellationToken::new()).expect("a tab");
@@ -474,7 +475,7 @@ async fn a_tab_hears_of_changes_below_its_prefix_and_of_what_it_missed() {
     let heard = next().await;
     assert_eq!((heard.changes[0].before.as_deref(), heard.revision.0), (Some("1"), second));
 
-    // While nobody listens the key changes, and what it was is compacted away.
+    // The member goes away and comes back; what happens then is told although the watch had broken.
     stage.etcd.member_mut(0).kill();
     let silent = next().await;
     assert!(!silent.problem.is_empty());
