@@ -12,7 +12,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn send(client: MemberClient, number: usize, batch: usize) -> Result<(Duration, i64), quorate_etcd::EtcdError> {
     let put = |of| {
-        let key = format!("/bench/{:04}/changed-{:021}", number % 10, of).into_bytes();
+        let key = format!("/bench/{:04}/changed-{:020}", number % 10, of).into_bytes();
         Write::Put { key, value: vec![b'v'; 100], lease: PutLease::None }
     };
     let change = Change { seen: Vec::new(), writes: (0..batch).map(put).collect() };
