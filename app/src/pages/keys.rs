@@ -227,7 +227,7 @@ fn done_bar(browser: Browser) -> AnyView {
 }
 
 /// After a change was taken back, or not.
-pub(super) fn undone(browser: Browser, key: &Key, answer: &EditAnswer) {
+fn undone(browser: Browser, key: &Key, answer: &EditAnswer) {
     browser.changed(key);
     let words = match answer.outcome {
         EditOutcome::Done => format!("{key} is as it was before. {}", answer.note),

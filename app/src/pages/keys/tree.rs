@@ -324,14 +324,6 @@ impl Tree {
         }
     }
 
-    /// The row of a key or folder.
-    pub(super) fn find(&self, name: &Key, folder: bool) -> Option<usize> {
-        self.rows.iter().position(|spot| {
-            let entry = spot.entry.and_then(|entry| self.levels.get(spot.level)?.entries.get(entry));
-            entry.is_some_and(|entry| entry.name == *name && entry.meta.is_none() == folder)
-        })
-    }
-
     fn parent(&self, at: usize) -> Option<usize> {
         let depth = self.rows.get(at)?.depth;
         self.rows.get(..at)?.iter().rposition(|spot| spot.depth < depth)
