@@ -48,7 +48,8 @@ mod tests {
 
     fn news() -> KeyNews {
         let (create_revision, mod_revision, version) = (Wide(2), Wide(u64::MAX), Wide(3));
-        let meta = KeyMeta { create_revision, mod_revision, version, lease: None, size: Some(Wide(1)), changed_at: None };
+        let meta =
+            KeyMeta { create_revision, mod_revision, version, lease: None, size: Some(Wide(1)), changed_at: None };
         let change = KeyChange {
             key: Key(b"/a/\0\xff".to_vec()),
             revision: mod_revision,

@@ -6,7 +6,7 @@
 mod budget;
 mod diff;
 pub mod files;
-mod forms;
+pub mod forms;
 mod index;
 mod keeper;
 mod kubernetes;
@@ -17,7 +17,6 @@ mod visible;
 
 pub use budget::Budget;
 pub use diff::diff;
-pub use forms::{MOST, PREVIEW, Shown, TREE_LINES, check, excerpt, preview, view};
 pub use index::Index;
 pub use keeper::{Keeper, Members};
 pub use kubernetes::object as kubernetes_object;

@@ -27,6 +27,8 @@ const SLICE: Duration = Duration::from_millis(150);
 const BYTES: usize = 16 << 20;
 /// How long a page that only the index can give waits for it.
 const SOON: Duration = Duration::from_secs(1);
+/// How long an answer to a change waits until the index shows it.
+const OWN_CHANGE: Duration = Duration::from_millis(500);
 /// How often it is looked for indexes that nobody looks at.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -69,6 +71,14 @@ impl Console {
             note: sentences(&[&page.note, narrowed, order]),
             index,
         })
+    }
+
+    /// Lets the index of a cluster, if there is one, come to `revision`, so that whoever wrote sees it in the next page.
+    pub(super) async fn await_index(&self, cluster: &ClusterId, revision: Wide) {
+        let keeper = self.runtime().ok().and_then(|runtime| runtime.keys.indexes.peek(cluster));
+        if let Some(keeper) = keeper {
+            keeper.reached(revision.0, OWN_CHANGE).await;
+        }
     }
 
     /// How far the index of the permit's cluster is. Counts as looking: it begins one, or keeps it.

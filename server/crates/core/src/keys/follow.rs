@@ -13,12 +13,12 @@ use crate::{
     permit::{Permit, act},
 };
 use quorate_domain::{
-    ClusterId, Problem, Scope,
+    Action, ClusterId, Problem, Scope,
     keys::{Key, KeyChange, KeyNews},
     live::LiveMessage,
 };
 use quorate_etcd::{Heard, KeyWatch, News, Range, RangeEnd, WatchEnd, WatchRange};
-use quorate_keys::visible::Visible;
+use quorate_keys::Visible;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::{
     sync::mpsc,
@@ -189,7 +189,7 @@ impl Follower {
             return Err(End::Over);
         }
         let broken = |error: CoreError| End::Broken(Problem::from(error).title);
-        let visible = self.console.visible_to(actor, &self.cluster).await.map_err(broken)?;
+        let visible = self.console.visible(actor, &self.cluster, Action::ReadValues).await.map_err(broken)?;
         let masked = self.console.key_settings_of(&self.cluster).await.map_err(broken)?.masked;
         Ok(Sight { visible, masked, until: Instant::now() + RECHECK })
     }

@@ -2,7 +2,7 @@
 //! counted and not named; a lease is ended only by whoever may delete every key that goes with it, and the audit row says
 //! how many went.
 
-use super::edit::read::ANSWER;
+use super::{edit::read::ANSWER, rules::may};
 use crate::{
     actor::Actor,
     audit::AuditDraft,
@@ -13,12 +13,12 @@ use crate::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use quorate_domain::{
-    ClusterId, LeaseId, Problem, ProblemKind,
+    Action, ClusterId, LeaseId, Problem, ProblemKind,
     audit::AuditOutcome,
     keys::{GrantLease, Key, Lease},
 };
 use quorate_etcd::{EtcdError, LeaseReply};
-use quorate_keys::visible::Visible;
+use quorate_keys::Visible;
 
 /// Leases that are asked for what hangs on them; of the others only the ids are told.
 const ASKED: usize = 500;
@@ -127,12 +127,8 @@ impl Console {
         let (cluster, actor) = (permit.cluster()?, permit.actor());
         let lease = self.read_lease(cluster, id).await?.ok_or_else(|| gone(id))?;
         let count = lease.keys.len();
-        let mut forbidden = 0;
-        for key in lease.keys {
-            if !self.may_delete(actor, cluster, &Key(key)).await? {
-                forbidden += 1;
-            }
-        }
+        let mine = |key| may(actor, Action::DeleteKeys, cluster, &Key(key));
+        let forbidden = lease.keys.into_iter().map(mine).filter(|mine| !mine).count();
         let told = format!("lease {id}, {count} {} with it", if count == 1 { "key goes" } else { "keys go" });
         let draft = || row(actor, "lease.revoke", cluster);
         if forbidden > 0 {

@@ -85,7 +85,7 @@ impl Console {
         let value = |pair: Option<Pair>| pair.map(|pair| pair.value);
         match (value(from.0), value(to.0)) {
             (None, None) => Err(missing(key, Some(query.from))),
-            (from, to) => Ok(diff::diff(&from.unwrap_or_default(), &to.unwrap_or_default())),
+            (from, to) => Ok(diff(&from.unwrap_or_default(), &to.unwrap_or_default())),
         }
     }
 

@@ -91,6 +91,7 @@ impl Console {
                 let draft = row(AuditOutcome::Ok, &format!("revision {revision}"));
                 draft.write(&mut tx, self.0.clock.now()).await?;
                 tx.commit().await?;
+                self.await_index(&edit.cluster, wide(revision)).await;
                 let note = format!("{note} {}", edit.note).trim().to_owned();
                 Ok(EditAnswer { outcome: EditOutcome::Done, revision: wide(revision), undo, theirs: None, note })
             }
