@@ -3,12 +3,9 @@
 
 use super::{browser::Browser, new_key, search::Search, undos};
 use crate::{
-    components::{
-        button::{Button, Look, link_button},
-        icon::Icon,
-    },
+    components::button::{Button, Look},
     data::{Boxed, memo},
-    format, routes,
+    format,
 };
 use leptos::prelude::*;
 use quorate_domain::keys::{IndexPhase, IndexState, Key, Source};
@@ -49,7 +46,6 @@ pub(super) fn head(browser: Browser, search: Search) -> AnyView {
             {search.form()}
             <div class="page-actions">
                 {write}
-                {link_button(Look::Plain, routes::cluster_leases(&browser.cluster()), "Leases")}
             </div>
         </div>
         <div class="keys-state">
@@ -106,7 +102,6 @@ fn listing(browser: Browser) -> AnyView {
             {toggle("Flat list", flat, flatten)}
             {move || index().then(|| toggle("Z to A", descending, turn))}
             <button type="button" class="button button-bare" on:click=move |_| { again.try_run(()); }>
-                {Icon::Busy.view()}
                 "Read again"
             </button>
         </div>
