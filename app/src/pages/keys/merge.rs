@@ -162,13 +162,13 @@ fn conflicts_left(text: &str) -> usize {
 fn merged_words(both: Option<(u32, usize)>) -> String {
     match both {
         None => "Below is your text; their change is not in it.".to_owned(),
-        Some((0, _)) => "Below are both changes; no line was changed by both. Read it before you save it.".to_owned(),
+        Some((0, _)) => "Below are both changes; they are not in conflict. Read it before you save it.".to_owned(),
         Some((_, 0)) => "Below are both changes; no conflict is left.".to_owned(),
         Some((_, left)) => {
             let count = if left == 1 { "1 conflict is".to_owned() } else { format!("{left} conflicts are") };
             let (begin, end) = (Merged::BEGIN, Merged::END);
             format!(
-                "Below are both changes; {count} left. Between “{begin}” and “{end}” keep what is right, and delete the markers."
+                "Below are both changes; {count} left. Keep what is right between “{begin}” and “{end}”, and delete the markers."
             )
         }
     }
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn what_was_filled_in_is_said_with_what_is_left_to_do() {
         assert!(merged_words(None).contains("not in it"));
-        assert!(merged_words(Some((0, 0))).contains("no line was changed by both"));
+        assert!(merged_words(Some((0, 0))).contains("not in conflict"));
         assert!(merged_words(Some((2, 1))).contains("1 conflict is left"));
         assert!(merged_words(Some((2, 2))).contains("2 conflicts are left"));
         assert!(merged_words(Some((2, 0))).contains("no conflict is left"));

@@ -1,4 +1,4 @@
-//! How the keys of a cluster are handled: what is masked, what the audit trail names, how long changes can be taken back.
+//! How the keys of a cluster are handled: what is masked, what the audit trail names, how long changes can be undone.
 //! Invariant: settings that nobody touched are saved as they were read. What they mean is decided in `domain::keys`.
 
 use super::browser::Browser;
@@ -20,6 +20,9 @@ use quorate_domain::{
     keys::{Key, KeySettings, UNDO_HOURS_MAX},
     problem::FieldError,
 };
+
+const MASKED_HINT: &str = "One a line. Values below are shown only after Reveal, which the audit trail notes. A backslash is \
+    written \\\\, a byte that is no text \\x and two hexadecimal digits.";
 
 /// The dialog.
 pub(super) fn dialog(browser: Browser, open: RwSignal<bool>) -> AnyView {
@@ -129,7 +132,7 @@ fn form(browser: Browser, settings: &KeySettings, open: RwSignal<bool>) -> AnyVi
                 name="masked"
                 value=masked
                 rows=5
-                hint="One a line. Values below are shown only after Reveal, which the audit trail notes. A backslash is written \\\\, a byte that is no text \\x and two hexadecimal digits."
+                hint=MASKED_HINT
                 error=task.field("masked")
             />
             <CheckBox label="Mask all values" name="mask_all" value=all/>

@@ -1,5 +1,6 @@
-//! Which keys a user may see and change, as lines of a form. Invariant: what is saved is every rule that is shown, and they are read
-//! anew each time the dialog opens. What rules mean is decided in `domain::keys`, who may set them in `core::keys::rules`.
+//! Which keys a user may see and change, as lines of a form. Invariant: what is saved is every rule that is shown, and they
+//! are read anew each time the dialog opens. What rules mean is decided in `domain::keys`, who may set them in
+//! `core::keys::rules`.
 
 use crate::{
     components::{
@@ -22,8 +23,10 @@ use quorate_domain::{
     users::UserSummary,
 };
 
-const WHAT_RULES_DO: &str = "With rules for a cluster, this user sees and changes only keys below them there; without, the role \
-    decides; an admin is never narrowed.";
+const WHAT_RULES_DO: &str = "With rules for a cluster, this user sees and changes only keys below them there; without, \
+    the role decides; an admin is never narrowed.";
+const PREFIX_HINT: &str =
+    "Empty for all keys. A backslash is written \\\\, a byte that is no text \\x and two hexadecimal digits.";
 
 /// The dialog of the chosen user.
 pub(super) fn dialog(chosen: RwSignal<Option<UserSummary>>, open: RwSignal<bool>) -> AnyView {
@@ -278,7 +281,7 @@ impl Form {
                     name=name("prefix")
                     value=line.prefix
                     mono=true
-                    hint="Empty for all keys. A backslash is written \\\\, a byte that is no text \\x and two hexadecimal digits."
+                    hint=PREFIX_HINT
                     error=error("prefix")
                 />
                 <div class="key-rule-rights">

@@ -1,5 +1,5 @@
-//! What a search found, and how that is told. Invariant: what was not looked at is never passed off as searched. Who asks, and for
-//! how long, is the search's.
+//! What a search found, and how that is told. Invariant: what was not looked at is never passed off as searched. Who asks,
+//! and for how long, is the search's.
 
 use crate::{
     format,

@@ -1,5 +1,5 @@
-//! What was typed to search for, and the question that it makes. Invariant: what cannot be asked is told at its field before
-//! anything is sent. The boxes that it is typed into are the search's.
+//! What was typed to search for, and the question that it makes. Invariant: what cannot be asked is told at its field
+//! before anything is sent. The boxes that it is typed into are the search's.
 
 use quorate_domain::{
     LeaseId, Problem, Timestamp,
