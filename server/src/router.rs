@@ -22,11 +22,13 @@ use quorate_domain::{Problem, ProblemKind};
 use std::time::Duration;
 use tower_http::timeout::TimeoutLayer;
 
-/// The largest body of any request but those that write a value; nothing that is sent here is a file.
+/// The largest body of any request but those that carry values; nothing that is sent here is a file.
 const BODY_LIMIT: usize = 1 << 20;
 /// The largest body that writes a value: etcd takes 1.5 MiB, which is 2 MiB as base64 and more as escaped text. What is too
 /// large for etcd should still come in, so that the answer can say so at the field.
 const VALUE_BODY_LIMIT: usize = 4 << 20;
+/// The largest body that brings two changes of a value together: three such texts.
+const MERGE_BODY_LIMIT: usize = 3 * VALUE_BODY_LIMIT;
 /// The longest a page, a server function or an API call may take; checks of many hosts are the slowest.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -70,9 +72,17 @@ fn writes_a_value(path: &str) -> bool {
     path == "/rpc/put_key" || (path.starts_with("/api/v1/clusters/") && path.ends_with("/keys/value"))
 }
 
+fn body_limit(path: &str) -> usize {
+    match path {
+        "/rpc/merge_values" => MERGE_BODY_LIMIT,
+        path if writes_a_value(path) => VALUE_BODY_LIMIT,
+        _ => BODY_LIMIT,
+    }
+}
+
 /// Refuses a body that says it is too large, and breaks off one that turns out to be.
 async fn limit_body(request: Request, next: Next) -> Response {
-    let most = if writes_a_value(request.uri().path()) { VALUE_BODY_LIMIT } else { BODY_LIMIT };
+    let most = body_limit(request.uri().path());
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: usize| length > most) {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();

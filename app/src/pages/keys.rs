@@ -16,6 +16,7 @@ mod move_key;
 mod new_key;
 mod rows;
 mod search;
+mod settings;
 mod sizes;
 mod tree;
 mod undos;

@@ -32,6 +32,7 @@ pub(super) struct Rights {
     pub(super) values: bool,
     pub(super) write: bool,
     pub(super) delete: bool,
+    pub(super) manage: bool,
 }
 
 /// Something that was done and can be taken back.
@@ -76,6 +77,7 @@ impl Browser {
             values: session.may(Action::ReadValues),
             write: session.may(Action::WriteKeys),
             delete: session.may(Action::DeleteKeys),
+            manage: session.may(Action::ManageKeys),
         };
         let browser = Self {
             cluster: StoredValue::new(cluster),

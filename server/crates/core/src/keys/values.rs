@@ -12,11 +12,11 @@ use crate::{
 };
 use quorate_domain::{
     Action, ClusterId, LeaseId, Problem, ProblemKind, Scope,
-    keys::{DiffQuery, Form, Key, KeyMeta, ValueDiff, ValueQuery, ValueView},
+    keys::{DiffQuery, Form, Key, KeyMeta, MERGE_MAX, MergeQuery, Merged, ValueDiff, ValueQuery, ValueView},
     wide::Wide,
 };
 use quorate_etcd::{Pair, Range};
-use quorate_keys::{diff, forms};
+use quorate_keys::{diff, forms, merge};
 use std::time::Duration;
 
 const ANSWER: Duration = Duration::from_secs(10);
@@ -87,6 +87,23 @@ impl Console {
             (None, None) => Err(missing(key, Some(query.from))),
             (from, to) => Ok(diff(&from.unwrap_or_default(), &to.unwrap_or_default())),
         }
+    }
+
+    /// Two changes of one text brought together. Nothing is read of the cluster: the texts are those that the caller has, and the
+    /// permit says that these may be values.
+    ///
+    /// # Errors
+    /// `Invalid` at `base`, `mine` or `theirs` for one of more than 1.5 MiB.
+    pub async fn merge_values(
+        &self,
+        _permit: &Permit<act::ReadValues>,
+        query: &MergeQuery,
+    ) -> Result<Merged, CoreError> {
+        let query = query.clone();
+        // Many changed lines take longer than a task of the runtime should.
+        tokio::task::spawn_blocking(move || merged(&query))
+            .await
+            .map_err(|e| CoreError::caused("a merge broke off", e))?
     }
 
     /// What is there, for somebody whose change was lost: masked for whoever may not read it.
@@ -172,6 +189,17 @@ pub(super) fn of_permit<'a>(
     }
 }
 
+fn merged(query: &MergeQuery) -> Result<Merged, CoreError> {
+    let MergeQuery { base, mine, theirs } = query;
+    for (field, text) in [("base", base), ("mine", mine), ("theirs", theirs)] {
+        if text.len() > MERGE_MAX {
+            return Err(Problem::field(field, "Texts of more than 1.5 MiB are not merged here").into());
+        }
+    }
+    let (text, conflicts) = merge(base, mine, theirs);
+    Ok(Merged { text, conflicts: u32::try_from(conflicts).unwrap_or(u32::MAX) })
+}
+
 fn missing(key: &Key, at: Option<Wide>) -> CoreError {
     match at {
         None => CoreError::not_found("key", key),
@@ -248,6 +276,31 @@ mod tests {
         assert!(view.masked && view.text.is_empty() && view.tree.is_empty() && view.forms.is_empty());
         assert_eq!((view.meta.size, view.meta.lease), (Some(Wide(7)), Some(LeaseId(u64::MAX))));
         assert!(!format!("{view:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_merge_leaves_the_markers_that_a_reader_of_it_looks_for() {
+        let query = |base: &str, mine: &str, theirs: &str| MergeQuery {
+            base: base.into(),
+            mine: mine.into(),
+            theirs: theirs.into(),
+        };
+        let both = merged(&query("a\nb\nc\nd\n", "A\nb\nc\nd\n", "a\nb\nc\nD\n")).expect("merged");
+        assert_eq!((both.text.as_str(), both.conflicts), ("A\nb\nc\nD\n", 0));
+        let conflict = merged(&query("1", "2", "3")).expect("merged");
+        let lines = [Merged::BEGIN, "2", Merged::BETWEEN, "3", Merged::END];
+        assert_eq!((conflict.text.lines().collect::<Vec<_>>(), conflict.conflicts), (lines.to_vec(), 1));
+    }
+
+    #[test]
+    fn a_text_that_no_value_could_be_is_not_merged() {
+        let long = "x".repeat(MERGE_MAX);
+        let query = |theirs: String| MergeQuery { base: String::new(), mine: "x".into(), theirs };
+        assert_eq!(merged(&query(long.clone())).expect("as long as a value").conflicts, 1);
+        match merged(&query(long + "x")) {
+            Err(CoreError::Problem(problem)) => assert!(problem.message_for("theirs").is_some(), "{problem}"),
+            other => panic!("{:?}", other.map(|merged| merged.conflicts)),
+        }
     }
 
     #[test]
