@@ -7,6 +7,7 @@ use crate::{
         caller::{Caller, Id, Params},
         problem::ApiProblem,
     },
+    events,
     state::AppState,
     transfers::keys::{attachment, tag},
 };
@@ -199,4 +200,28 @@ pub async fn get_key_on_every_member(
     }
     let permit = reader(&state, &caller, id, &key).await?;
     Ok(Json(state.console.every_member(&permit).await?))
+}
+
+/// Which keys are watched.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WatchQuery {
+    /// Keys that start with this; all without it.
+    #[serde(default)]
+    #[param(value_type = Option<Key>)]
+    pub prefix: String,
+}
+
+/// Changes of keys as server-sent events, from now on; each event's data is a `LiveMessage`. It says what it missed, and goes on
+/// by itself when a member dies or etcd is compacted.
+#[utoipa::path(get, path = "/api/v1/clusters/{id}/keys/watch", tag = "keys", params(("id" = ClusterId, Path), WatchQuery),
+    responses((status = 200, content_type = "text/event-stream", body = String)))]
+pub async fn watch_keys(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Id(id): Id<ClusterId>,
+    Params(query): Params<WatchQuery>,
+) -> Result<Response, ApiProblem> {
+    events::key_stream(&state, &caller, &headers, id, written("prefix", &query.prefix)?).await
 }
