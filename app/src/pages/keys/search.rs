@@ -200,6 +200,10 @@ impl Search {
         let submit = move |event: ev::SubmitEvent| {
             event.prevent_default();
             self.begin();
+            // The button that was pressed is busy and hears no keys; Esc is to lead back.
+            if let Some(input) = input.get_untracked() {
+                let _ = input.focus();
+            }
         };
         let escape = move |event: ev::KeyboardEvent| {
             if event.key() == "Escape" {
