@@ -222,7 +222,7 @@ async fn values_are_searched_and_sized_a_budget_at_a_time() {
     }
     put(&client, b"/w/needle", b"").await;
     let mut search = KeySearch { pattern: "needle".into(), how: Match::Substring, limit: 2, ..KeySearch::default() };
-    let (matcher, all) = (Matcher::new(&search).expect("a pattern"), Visible::all());
+    let (matcher, all) = (Arc::new(Matcher::new(&search).expect("a pattern")), Visible::all());
     let (mut found, mut answers) = (Vec::new(), 0);
     loop {
         let page = pager::search_values(&client, &search, &matcher, &all, 500, CALL).await.expect("an answer");
