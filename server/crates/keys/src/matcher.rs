@@ -169,9 +169,13 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_said_at_the_field() {
         let long = "a".repeat(PATTERN_MAX + 1);
-        for (how, pattern) in
-            [(Match::Regex, "("), (Match::Glob, "[a"), (Match::Regex, "(a{900}){900}"), (Match::Regex, "\\w{500}"), (Match::Prefix, &*long)]
-        {
+        for (how, pattern) in [
+            (Match::Regex, "("),
+            (Match::Glob, "[a"),
+            (Match::Regex, "(a{900}){900}"),
+            (Match::Regex, "\\w{500}"),
+            (Match::Prefix, &*long),
+        ] {
             let search = KeySearch { pattern: pattern.to_owned(), how, ..KeySearch::default() };
             let error = Matcher::new(&search).err().expect("refused");
             assert_eq!(error.field, "pattern");

@@ -40,7 +40,7 @@ impl Console {
     /// answer.
     pub async fn keys_page(&self, permit: &Permit<act::ViewKeys>, query: &KeyQuery) -> Result<KeyPage, CoreError> {
         let cluster = permit.cluster()?;
-        let visible = self.visible(permit.actor(), cluster, Action::ViewKeys).await?;
+        let visible = self.visible_to(permit.actor(), cluster).await?;
         let keeper = self.key_index_of(cluster)?;
         if query.descending {
             // A small cluster's is there in a moment; a page in the other order would only be thrown away.
@@ -49,8 +49,7 @@ impl Console {
         let narrowed =
             if visible.is_all() { "" } else { "Only keys that you and the console's user in etcd may see are listed." };
         let (wanted, seen, from) = (query.clone(), visible.clone(), keeper.clone());
-        let (found, index) =
-            unhurried(move || (from.read(|index| index.page(&wanted, &seen)), from.state())).await?;
+        let (found, index) = unhurried(move || (from.read(|index| index.page(&wanted, &seen)), from.state())).await?;
         if let Some((entries, next, keys)) = found {
             let (source, revision, note) = (Source::Index, index.revision, narrowed.to_owned());
             return Ok(KeyPage { source, revision, entries, next, keys: Some(Wide(keys)), note, index });
@@ -108,7 +107,7 @@ impl Console {
         }
         let cluster = permit.cluster()?;
         let matcher = matcher(search)?;
-        let visible = self.visible(permit.actor(), cluster, Action::ViewKeys).await?;
+        let visible = self.visible_to(permit.actor(), cluster).await?;
         let keeper = self.key_index_of(cluster)?;
         let (wanted, pattern, seen, from) = (search.clone(), matcher.clone(), visible.clone(), keeper.clone());
         let found = unhurried(move || (from.search(&wanted, &pattern, &seen, SLICE), from.state()));
@@ -162,7 +161,7 @@ impl Console {
         after: Option<&Key>,
     ) -> Result<SearchPage, CoreError> {
         let cluster = permit.cluster()?;
-        let visible = self.visible(permit.actor(), cluster, Action::ViewKeys).await?;
+        let visible = self.visible_to(permit.actor(), cluster).await?;
         let keeper = self.key_index_of(cluster)?;
         let (sizes, next) = self
             .ask_for_keys(cluster, async |client| {

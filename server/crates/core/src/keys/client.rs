@@ -2,6 +2,7 @@
 //! client; one that was silent is not asked again before another one was tried; what was dialled is kept, because a way
 //! through SSH costs a second.
 
+use super::edit::read::Unread;
 use crate::{
     console::Console,
     error::CoreError,
@@ -179,9 +180,18 @@ impl Console {
         cluster: &ClusterId,
         ask: impl AsyncFnOnce(MemberClient) -> Result<T, EtcdError> + Clone,
     ) -> Result<T, CoreError> {
+        Ok(self.ask_members(cluster, ask).await?)
+    }
+
+    /// The same, for whoever wants to know what etcd said.
+    pub(super) async fn ask_members<T>(
+        &self,
+        cluster: &ClusterId,
+        ask: impl AsyncFnOnce(MemberClient) -> Result<T, EtcdError> + Clone,
+    ) -> Result<T, Unread> {
         let mut tries = 1;
         loop {
-            let client = self.key_client(cluster).await?;
+            let client = self.key_client(cluster).await.map_err(Unread::Console)?;
             match ask.clone()(client.member().clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => {
@@ -190,7 +200,7 @@ impl Console {
                         client.silent();
                     }
                     if !elsewhere || tries == TRIES {
-                        return Err(key_problem(error));
+                        return Err(Unread::Etcd(error));
                     }
                     tries += 1;
                 }

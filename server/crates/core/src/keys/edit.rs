@@ -171,7 +171,8 @@ impl Console {
         }
         let settings = self.key_settings_of(cluster).await?;
         if settings.masks(key.as_bytes()) && !settings.masks(name.as_bytes()) {
-            let why = "The value is masked, and under this name it would not be: choose a name whose value is masked too";
+            let why =
+                "The value is masked, and under this name it would not be: choose a name whose value is masked too";
             return Err(Problem::field("to", why).into());
         }
         Ok(())

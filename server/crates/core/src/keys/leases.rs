@@ -160,18 +160,9 @@ impl Console {
 
     /// A lease with its keys; none when it has ended. Another member is asked when one is silent.
     async fn read_lease(&self, cluster: &ClusterId, id: LeaseId) -> Result<Option<LeaseReply>, CoreError> {
-        let mut again = true;
-        loop {
-            let client = self.key_client(cluster).await?;
-            match client.member().lease(id.0.cast_signed(), true, ANSWER).await {
-                Ok(reply) => return Ok(Some(reply).filter(|lease| lease.ttl >= 0)),
-                Err(error) if again && (error.is_silence() || matches!(error, EtcdError::NoLeader)) => {
-                    client.silent();
-                    again = false;
-                }
-                Err(error) => return Err(key_problem(error)),
-            }
-        }
+        let id = id.0.cast_signed();
+        let reply = self.ask_for_keys(cluster, async |client| client.lease(id, true, ANSWER).await).await?;
+        Ok(Some(reply).filter(|lease| lease.ttl >= 0))
     }
 }
 

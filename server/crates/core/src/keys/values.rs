@@ -22,7 +22,7 @@ use quorate_domain::{
     keys::{DiffQuery, Form, Key, ValueDiff, ValueQuery, ValueView},
     wide::Wide,
 };
-use quorate_etcd::Pair;
+use quorate_etcd::{Pair, Range};
 use quorate_keys::{diff, forms};
 use std::time::Duration;
 
@@ -55,6 +55,23 @@ impl Console {
             view.ttl = self.ttl(cluster, lease).await;
         }
         Ok(view)
+    }
+
+    /// At which revision the permit's key was written, and the revision that this was read at; its value is not read.
+    ///
+    /// # Errors
+    /// As [`Console::value`].
+    pub async fn value_written(
+        &self,
+        permit: &Permit<act::ReadValues>,
+        query: &ValueQuery,
+    ) -> Result<(Wide, Wide), CoreError> {
+        let (cluster, key) = about(permit, &query.key)?;
+        let revision = query.revision.map_or(0, narrow);
+        let range = Range { revision, keys_only: true, ..Range::of(key.0.clone()) };
+        let reply = self.read_range(cluster, &range).await?;
+        let pair = reply.pairs.first().ok_or_else(|| missing(key, query.revision))?;
+        Ok((wide(pair.mod_revision), query.revision.unwrap_or(wide(reply.revision))))
     }
 
     /// The whole value of the permit's key.

@@ -11,8 +11,8 @@ use quorate_domain::{
     ClusterId, KeyUndoId, LeaseId, Problem, ProblemKind, Role, Scope, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord, Reach, Scheme},
     keys::{
-        DeleteKey, EditAnswer, EditOutcome, Encoding, GrantLease, HistoryPage, HistoryQuery, Key, KeyNews, KeyRule, KeyUndo,
-        LeaseChoice, MoveKey, PutKey, RestoreKey, Syntax, VALUE_MAX,
+        DeleteKey, EditAnswer, EditOutcome, Encoding, GrantLease, HistoryPage, HistoryQuery, Key, KeyNews, KeyRule,
+        KeyUndo, LeaseChoice, MoveKey, PutKey, RestoreKey, Syntax, VALUE_MAX,
     },
     live::LiveMessage,
     version::Version,
@@ -318,7 +318,8 @@ async fn a_value_goes_only_where_its_mover_may_read_it_and_stays_masked() {
     let scope = |key: &str| Scope::Keys(stage.cluster.clone(), key.as_bytes().to_vec());
     let from = MovePermit::Rename(stage.console.permit(&anna, scope("/blind/a")).await.expect("she may delete it"));
     let to = stage.console.permit(&anna, scope("/open/a")).await.expect("she may write it");
-    let mv = |from: &str, seen, to: &str, keep| MoveKey { from: Key::raw(from), seen: Wide(seen), to: Key::raw(to), keep };
+    let mv =
+        |from: &str, seen, to: &str, keep| MoveKey { from: Key::raw(from), seen: Wide(seen), to: Key::raw(to), keep };
     let refused = stage.console.move_key(&from, &to, &mv("/blind/a", blind, "/open/a", false)).await;
     assert_eq!(problem(refused).kind, ProblemKind::Forbidden);
     assert_eq!(stage.value("/open/a").await, None);

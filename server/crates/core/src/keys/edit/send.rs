@@ -372,9 +372,8 @@ mod tests {
 
     #[test]
     fn a_refusal_is_said_at_a_field_only_where_there_is_one() {
-        let refused = |action, message: &str| {
-            Problem::from(refusal(action, Status::new(Code::InvalidArgument, message).into()))
-        };
+        let refused =
+            |action, message: &str| Problem::from(refusal(action, Status::new(Code::InvalidArgument, message).into()));
         let (large, gone) = ("etcdserver: request is too large", "etcdserver: requested lease not found");
         assert!(refused("key.put", large).message_for("value").is_some());
         assert!(refused("key.put", gone).message_for("lease_id").is_some());
