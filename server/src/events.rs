@@ -266,7 +266,8 @@ fn action_of(message: &LiveMessage) -> Action {
         LiveMessage::Operation { .. } | LiveMessage::Output { .. } => Action::ViewOperations,
         LiveMessage::HostChanged { .. } => Action::ViewHosts,
         LiveMessage::Journal { .. } => Action::CheckHosts,
-        LiveMessage::Keys { .. } => Action::ReadValues,
+        // Only whoever had a permit for these values follows them, perhaps by rules of keys that no role says.
+        LiveMessage::Keys { .. } => Action::ViewKeys,
         LiveMessage::Hello { .. }
         | LiveMessage::Cluster { .. }
         | LiveMessage::ClusterGone { .. }
@@ -313,5 +314,20 @@ fn event(message: &LiveMessage) -> Event {
             None => event,
         },
         _ => event,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_domain::{keys::KeyNews, wide::Wide};
+
+    #[test]
+    fn whoever_follows_keys_by_a_rule_is_told_of_them_whatever_the_role() {
+        let cluster = ClusterId::from_random([1; 10]);
+        let (prefix, missed, problem) = (Key::default(), String::new(), String::new());
+        let news = KeyNews { prefix, changes: Vec::new(), revision: Wide(5), missed, problem };
+        let message = LiveMessage::Keys { cluster, news };
+        assert!(access::allows(Role::Viewer, action_of(&message), &Scope::Global));
     }
 }

@@ -16,7 +16,7 @@ mod values;
 
 pub use edit::MovePermit;
 
-use crate::config::Config;
+use crate::{config::Config, error::CoreError};
 use client::Clients;
 use quorate_domain::ClusterId;
 use quorate_keys::{Budget, Keeper};
@@ -30,6 +30,11 @@ use tokio::time::Instant;
 
 /// For how long an index is kept after somebody looked.
 const KEPT: Duration = Duration::from_secs(600);
+
+/// Work that may take longer than a task of the runtime should.
+async fn unhurried<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| CoreError::caused("looking at keys broke off", e))
+}
 
 /// What a running console knows of clusters' keys.
 pub(crate) struct KeyParts {

@@ -8,7 +8,7 @@ mod rules;
 mod value;
 
 pub use edit::*;
-pub use key::{BadEscape, KEY_MAX, Key};
+pub use key::{BadEscape, KEY_MAX, Key, hidden};
 pub use rules::*;
 pub use value::*;
 

@@ -144,13 +144,13 @@ pub async fn get_key_value_raw(
     let RawQuery { key, revision, reveal } = query;
     let mut query = ValueQuery { key: written("key", &key)?, revision, form: None, all: false, reveal: false };
     let permit = reader(&state, &caller, id, &query.key).await?;
-    let view = state.console.value(&permit, &query).await?;
-    let tag = tag(view.meta.mod_revision);
+    let (written_at, read_at) = state.console.value_written(&permit, &query).await?;
+    let tag = tag(written_at);
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     // Of the revision that the tag is of, whatever was written since.
-    query = ValueQuery { revision: query.revision.or(Some(view.revision)), reveal, ..query };
+    query = ValueQuery { revision: Some(read_at), reveal, ..query };
     let bytes = state.console.value_bytes(&permit, &query).await?;
     Ok(([(header::ETAG, tag)], attachment(&query.key, bytes)).into_response())
 }

@@ -278,7 +278,8 @@ pub struct MemberReading {
     pub mod_revision: Option<Wide>,
     /// Bytes of the value.
     pub size: Option<Wide>,
-    /// SHA-256 of the value, the first 16 digits.
+    /// SHA-256 of the value, the first 16 digits. Of a masked one it is salted anew for each answer, so that it tells whether
+    /// members agree and nothing of the value.
     pub digest: String,
     /// Why it does not answer; empty if it does.
     pub problem: String,
