@@ -7,6 +7,7 @@ mod folders;
 mod search;
 
 pub(crate) use ask::is_ahead;
+pub(crate) use search::is_too_much;
 pub use search::{scan_sizes, search_keys, search_values};
 
 use crate::{
