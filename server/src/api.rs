@@ -9,7 +9,7 @@ mod clusters;
 mod credentials;
 mod hosts;
 pub mod idempotency;
-mod keys;
+pub mod keys;
 mod operations;
 mod plans;
 mod releases;
@@ -46,6 +46,9 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         quorate_domain::adopt::AdoptParams,
         quorate_domain::host_task::FinishRemovalParams,
         quorate_domain::install::InstallParams,
+        quorate_domain::keys::CopyKeysParams,
+        quorate_domain::keys::DeleteKeysParams,
+        quorate_domain::keys::ImportKeysParams,
         membership::AddMemberParams,
         membership::MemberParams,
         membership::RemoveMemberParams,
@@ -109,6 +112,10 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(keys::edits::restore_key))
         .routes(routes!(keys::edits::list_key_undos))
         .routes(routes!(keys::edits::undo_key_edit))
+        .routes(routes!(keys::files::export_keys))
+        .routes(routes!(keys::files::compare_keys))
+        .routes(routes!(keys::files::list_key_files, keys::files::upload_key_file))
+        .routes(routes!(keys::files::preview_key_import))
         .routes(routes!(keys::leases::list_leases, keys::leases::grant_lease))
         .routes(routes!(keys::leases::get_lease, keys::leases::revoke_lease))
         .routes(routes!(keys::leases::keep_lease_alive))

@@ -20,16 +20,18 @@ use http::{Method, StatusCode, header};
 use http_body_util::Limited;
 use quorate_domain::{Problem, ProblemKind};
 use std::time::Duration;
-use tower_http::timeout::TimeoutLayer;
 
-/// The largest body of any request but those that carry values; nothing that is sent here is a file.
+/// The largest body of any request but those that carry values or bring a file of keys.
 const BODY_LIMIT: usize = 1 << 20;
 /// The largest body that writes a value: etcd takes 1.5 MiB, which is 2 MiB as base64 and more as escaped text. What is too
 /// large for etcd should still come in, so that the answer can say so at the field.
 const VALUE_BODY_LIMIT: usize = 4 << 20;
 /// The largest body that brings two changes of a value together: three such texts.
 const MERGE_BODY_LIMIT: usize = 3 * VALUE_BODY_LIMIT;
-/// The longest a page, a server function or an API call may take; checks of many hosts are the slowest.
+/// The largest body that brings a file; more than a file may have, so that whoever reads it says what is wrong.
+const FILE_BODY_LIMIT: usize = 257 << 20;
+/// The longest a page, a server function or an API call may take; checks of many hosts are the slowest. Files that come in
+/// take as long as their bytes keep coming.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Server functions for those who are not logged in (yet).
@@ -38,10 +40,9 @@ const OPEN_RPC: [&str; 5] = ["/rpc/login", "/rpc/setup", "/rpc/invite", "/rpc/se
 /// The whole site.
 pub fn build(state: &AppState) -> Router {
     let https = state.site.public_url.https();
-    let timeout = || TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT);
     let browser = pages::router(state)
         .merge(transfers::router(state))
-        .layer(timeout())
+        .layer(middleware::from_fn(end_in_time))
         .merge(Router::new().route("/events", routing::get(events::tab)).with_state(state.clone()))
         .layer(middleware::from_fn_with_state(state.clone(), gate))
         .layer(middleware::from_fn_with_state(state.clone(), session::load))
@@ -53,7 +54,7 @@ pub fn build(state: &AppState) -> Router {
         .route("/healthz", routing::get(health::healthz))
         .route("/readyz", routing::get(health::readyz))
         .route("/metrics", routing::get(health::metrics))
-        .merge(api::router(state).layer(timeout()))
+        .merge(api::router(state).layer(middleware::from_fn(end_in_time)))
         .with_state(state.clone());
     Router::new()
         .merge(plain)
@@ -76,8 +77,17 @@ fn body_limit(path: &str) -> usize {
     match path {
         "/rpc/merge_values" => MERGE_BODY_LIMIT,
         path if writes_a_value(path) => VALUE_BODY_LIMIT,
+        path if transfers::files::brings_a_file(path) => FILE_BODY_LIMIT,
         _ => BODY_LIMIT,
     }
+}
+
+async fn end_in_time(request: Request, next: Next) -> Response {
+    if transfers::files::brings_a_file(request.uri().path()) {
+        return next.run(request).await;
+    }
+    let answer = tokio::time::timeout(TIMEOUT, next.run(request)).await;
+    answer.unwrap_or_else(|_| StatusCode::GATEWAY_TIMEOUT.into_response())
 }
 
 /// Refuses a body that says it is too large, and breaks off one that turns out to be.

@@ -1,6 +1,7 @@
 //! `/transfers`: files for the browser, behind its cookie. Invariant: what is sent is text or bytes to be saved, never
 //! something that the browser would show as a page of this site.
 
+pub mod files;
 pub mod keys;
 
 use crate::{
@@ -29,6 +30,8 @@ pub fn router(state: &AppState) -> Router {
     Router::new()
         .route("/transfers/clusters/{id}/journals", routing::get(journals))
         .route("/transfers/clusters/{id}/value", routing::get(keys::value))
+        .route("/transfers/clusters/{id}/export", routing::get(files::export))
+        .route("/transfers/clusters/{id}/keys/files", routing::post(files::upload))
         .with_state(state.clone())
 }
 

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 #[cfg(feature = "ssr")]
 use quorate_core::keys::MovePermit;
 // The types keep their module's name: a server function makes a type that is called as it is.
-use quorate_domain::{ClusterId, KeyUndoId, LeaseId, UserId, keys};
+use quorate_domain::{ClusterId, KeyFileId, KeyUndoId, LeaseId, UserId, keys};
 
 /// A page of keys and folders.
 #[server(prefix = "/rpc", endpoint = "keys_page", protocol = Wire)]
@@ -193,4 +193,31 @@ pub(crate) async fn set_key_rules(user: UserId, rules: Vec<keys::KeyRule>) -> Re
     let (console, permit) = permitted::<act::ManageKeys>().await?;
     console.set_key_rules(&permit, &user, &rules).await?;
     Ok(())
+}
+
+/// What differs between two clusters, two revisions or two prefixes, a slice at a time.
+#[server(prefix = "/rpc", endpoint = "compare_keys", protocol = Wire)]
+pub(crate) async fn compare_keys(cluster: ClusterId, query: keys::CompareQuery) -> Result<keys::ComparePage, AppError> {
+    let (other, prefix) = query.there(&cluster);
+    let (_, there) = permitted_in::<act::ReadValues>(Scope::Keys(other.clone(), prefix.0.clone())).await?;
+    let (console, here) = permitted_in::<act::ReadValues>(Scope::Keys(cluster.clone(), query.prefix.0.clone())).await?;
+    Ok(console.compare_keys(&here, &there, &query).await?)
+}
+
+/// Files of keys that the console keeps, newest first.
+#[server(prefix = "/rpc", endpoint = "key_files", protocol = Wire)]
+pub(crate) async fn key_files(cluster: ClusterId) -> Result<Vec<keys::KeyFile>, AppError> {
+    let (console, permit) = permitted_in::<act::WriteKeys>(Scope::Cluster(cluster)).await?;
+    Ok(console.key_files(&permit).await?)
+}
+
+/// What an import of a kept file would do now.
+#[server(prefix = "/rpc", endpoint = "preview_import", protocol = Wire)]
+pub(crate) async fn preview_import(
+    cluster: ClusterId,
+    file: KeyFileId,
+    mode: keys::ImportMode,
+) -> Result<keys::ImportPreview, AppError> {
+    let (console, permit) = permitted_in::<act::WriteKeys>(Scope::Cluster(cluster)).await?;
+    Ok(console.preview_import(&permit, &file, mode).await?)
 }

@@ -3,6 +3,7 @@
 //! rules have a file each.
 
 pub mod edits;
+pub mod files;
 pub mod leases;
 pub mod rules;
 pub mod search;

@@ -73,9 +73,10 @@ pub async fn complete(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let (kind, title) = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => (ProblemKind::Invalid, "This path does not take this method"),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            (ProblemKind::Invalid, "The body is too large; 1 MiB is the most, and 4 MiB where a value is written")
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            ProblemKind::Invalid,
+            "The body is too large; 1 MiB is the most, 4 MiB where a value is written, 256 MiB for a file of keys",
+        ),
         StatusCode::GATEWAY_TIMEOUT => (ProblemKind::Unavailable, "The answer took too long"),
         _ => return response,
     };

@@ -3,6 +3,7 @@
 
 mod awkward;
 mod edits;
+mod files;
 mod reading;
 mod rights;
 

@@ -4,12 +4,14 @@
 use crate::{
     console::Console,
     error::{CoreError, chain},
+    keys::KEPT_MILLIS,
 };
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, OperationId, SecretId, Timestamp,
+    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, SecretId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Elevation, HostSummary, Trust},
     host_task::HostTask,
+    keys::KeyFile,
     live::LiveMessage,
     operation::{LogEntry, OperationSummary, OutputLine, Progress, StepState},
     wide::Wide,
@@ -20,7 +22,8 @@ use quorate_operations::{
     effect::{HostPart, NewCluster},
 };
 use quorate_remote::{Host, RemoteError, Target};
-use quorate_store::StoreError;
+use quorate_store::{KeptKeyFile, StoreError};
+use secrecy::SecretString;
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::mpsc;
 
@@ -195,6 +198,50 @@ impl Inventory for ConsoleInventory {
         tx.commit().await.map_err(words)?;
         self.0.tell(LiveMessage::HostChanged { host: part.host.clone() });
         Ok(())
+    }
+
+    async fn key_file(&self, id: &KeyFileId) -> Result<Option<KeptKeyFile>, String> {
+        self.0.0.store.key_file(id, self.now()).await.map_err(words)
+    }
+
+    async fn key_file_part(&self, id: &KeyFileId, number: u32) -> Result<SecretString, String> {
+        self.0.0.store.key_file_part(id, number).await.map_err(words)
+    }
+
+    async fn begin_key_file(
+        &self,
+        id: &KeyFileId,
+        cluster: &ClusterId,
+        by: &OperationId,
+        why: &str,
+    ) -> Result<(), String> {
+        let file = KeyFile {
+            id: id.clone(),
+            cluster: cluster.clone(),
+            name: "keys.ndjson".into(),
+            bytes: Wide(0),
+            keys: Wide(0),
+            at: self.now(),
+            actor: by.to_string(),
+            why: why.to_owned(),
+            until: self.now().plus_millis(KEPT_MILLIS),
+        };
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.begin_key_file(&file).await.map_err(words)?;
+        tx.commit().await.map_err(words)
+    }
+
+    async fn add_key_file_part(&self, id: &KeyFileId, number: u32, text: SecretString) -> Result<(), String> {
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.insert_key_file_part(id, number, &text).await.map_err(words)?;
+        tx.commit().await.map_err(words)
+    }
+
+    async fn end_key_file(&self, id: &KeyFileId, parts: u32, bytes: u64, keys: u64) -> Result<(), String> {
+        let until = self.now().plus_millis(KEPT_MILLIS);
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.end_key_file(id, parts, (bytes, keys), until).await.map_err(words)?;
+        tx.commit().await.map_err(words)
     }
 
     fn now(&self) -> Timestamp {

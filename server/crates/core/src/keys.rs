@@ -4,7 +4,10 @@
 
 mod browse;
 pub(crate) mod client;
+mod compare;
 mod edit;
+mod export;
+mod files;
 mod follow;
 mod history;
 mod leases;
@@ -13,8 +16,12 @@ mod rules;
 mod settings;
 mod undo;
 mod values;
+mod work;
 
 pub use edit::MovePermit;
+pub use export::{Export, ExportQuery};
+pub(crate) use files::KEPT_MILLIS;
+pub use quorate_keys::files::FileFormat;
 
 use crate::{config::Config, error::CoreError};
 use client::Clients;

@@ -62,6 +62,7 @@ impl Console {
     }
 
     async fn make_plan(&self, permit: &RunPermit, kind: &str, params: serde_json::Value) -> Result<Plan, CoreError> {
+        self.check_keys(permit.actor(), kind, &params).await?;
         let plan = self.runtime()?.engine.plan(kind, params).await?;
         if plan.class != permit.class() {
             return Err(CoreError::internal("the permit is for another class of operation"));

@@ -59,6 +59,7 @@ text_id!(/** A durable, reviewed change. */ OperationId, "op-");
 text_id!(/** A person (or script owner) who logs in. */ UserId, "u-");
 text_id!(/** An API token. */ TokenId, "t-");
 text_id!(/** What the console keeps of an overwritten or deleted key. */ KeyUndoId, "ku-");
+text_id!(/** A file of keys that the console keeps. */ KeyFileId, "kf-");
 text_id!(/** A sealed secret; parameters of operations hold these, never the secret. */ SecretId, "s-");
 
 /// The text is not an id of the wanted type.

@@ -2,11 +2,13 @@
 //! 64-bit numbers are strings; a value goes only where its reader may see values. How keys are found lives in the crate
 //! `keys`, who may in `core::keys`.
 
+mod bulk;
 mod edit;
 mod key;
 mod rules;
 mod value;
 
+pub use bulk::*;
 pub use edit::*;
 pub use key::{BadEscape, KEY_MAX, Key, hidden};
 pub use rules::*;

@@ -31,6 +31,8 @@ pub mod version;
 pub mod wide;
 
 pub use access::{Action, Role, Scope};
-pub use ids::{ClusterId, HostId, HostTaskId, KeyUndoId, LeaseId, MemberId, OperationId, SecretId, TokenId, UserId};
+pub use ids::{
+    ClusterId, HostId, HostTaskId, KeyFileId, KeyUndoId, LeaseId, MemberId, OperationId, SecretId, TokenId, UserId,
+};
 pub use problem::{Problem, ProblemKind};
 pub use time::Timestamp;

@@ -241,7 +241,7 @@ pub struct PlanRequest {
     /// The kind (`install_cluster`).
     pub kind: String,
     /// Its parameters: `InstallParams` for `install_cluster`, `AddMemberParams` for `add_member`, `MemberParams` for
-    /// `promote_member` and `move_leader`, `AdoptParams`, `FinishRemovalParams`, `RemoveMemberParams`, `RepairParams`,
+    /// `promote_member` and `move_leader`, `AdoptParams`, `CopyKeysParams`, `DeleteKeysParams`, `ImportKeysParams`, `FinishRemovalParams`, `RemoveMemberParams`, `RepairParams`,
     /// `ReplaceMemberParams`, `RestartParams` for `rolling_restart`, `SettingsParams` for `edit_settings`, `ShrinkParams`,
     /// `UninstallParams`, `UpdateUrlsParams` for `update_member_urls`.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]

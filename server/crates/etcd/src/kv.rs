@@ -215,6 +215,25 @@ impl MemberClient {
         .await
     }
 
+    /// Several keys as they are at one moment; those that are there, in the order of `keys`. At most 128 (etcd's default
+    /// `--max-txn-ops`).
+    ///
+    /// # Errors
+    /// [`EtcdError`]; dropping the future gives the request up.
+    pub async fn each(&self, keys: &[&[u8]], deadline: Duration) -> Result<Vec<Pair>, EtcdError> {
+        self.call(deadline, async |etcd| {
+            let reads = keys.iter().map(|key| TxnOp::get(*key, None)).collect::<Vec<_>>();
+            let answer = kv(&etcd).txn(Txn::new().and_then(reads)).await?;
+            let mut found = Vec::new();
+            for response in answer.op_responses() {
+                let TxnOpResponse::Get(mut there) = response else { continue };
+                found.extend(there.take_kvs().into_iter().map(Pair::from));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     /// Does a change if all is as its author saw it. Never repeated by itself, except when etcd did nothing for lack of a
     /// login.
     ///

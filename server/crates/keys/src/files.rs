@@ -10,6 +10,7 @@ pub use read::{Records, read};
 pub use write::{EtcdctlHeader, ExportError, Writer};
 
 use quorate_domain::{ids::LeaseId, keys::Key, wide::Wide};
+use quorate_etcd::Pair;
 use std::str::FromStr;
 
 /// How a file of keys is written.
@@ -116,6 +117,20 @@ pub struct Record {
     pub mod_revision: Option<Wide>,
     /// How often it was written, where the file tells it.
     pub version: Option<Wide>,
+}
+
+impl From<Pair> for Record {
+    fn from(pair: Pair) -> Self {
+        let known = |number: i64| u64::try_from(number).ok().filter(|number| *number > 0).map(Wide);
+        Self {
+            key: Key(pair.key),
+            value: pair.value,
+            lease: (pair.lease != 0).then(|| LeaseId(pair.lease.cast_unsigned())),
+            create_revision: known(pair.create_revision),
+            mod_revision: known(pair.mod_revision),
+            version: known(pair.version),
+        }
+    }
 }
 
 /// What is wrong with a file.

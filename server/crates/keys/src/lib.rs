@@ -4,6 +4,7 @@
 //! member at a time, in pages sized by bytes. Who may see or change a key, and what is kept of a change, is `core::keys`'.
 
 mod budget;
+pub mod bulk;
 mod diff;
 pub mod files;
 pub mod forms;
@@ -13,6 +14,7 @@ mod kubernetes;
 mod matcher;
 mod merge;
 pub mod pager;
+mod reader;
 mod visible;
 
 pub use budget::Budget;
@@ -22,4 +24,5 @@ pub use keeper::{Keeper, Members};
 pub use kubernetes::object as kubernetes_object;
 pub use matcher::Matcher;
 pub use merge::merge;
+pub use reader::Reader;
 pub use visible::{KeyRange, Visible};

@@ -78,6 +78,11 @@ impl Visible {
         self.part(prefix, end.as_ref().map(Key::as_bytes)).collect()
     }
 
+    /// The visible parts of the keys below `prefix`, from `from` on.
+    pub fn below_from(&self, prefix: &[u8], from: &[u8]) -> Vec<KeyRange> {
+        self.below(prefix).iter().filter_map(|range| clip(range, from, None)).collect()
+    }
+
     /// The visible parts of a range.
     pub(crate) fn part<'a>(&'a self, from: &'a [u8], end: Option<&'a [u8]>) -> impl Iterator<Item = KeyRange> + 'a {
         self.ranges.iter().filter_map(move |range| clip(range, from, end))

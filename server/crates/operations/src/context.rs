@@ -4,7 +4,7 @@
 use crate::effect::{HostPart, NewCluster};
 use async_trait::async_trait;
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, OperationId, SecretId, Timestamp,
+    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, SecretId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::HostSummary,
     host_task::HostTask,
@@ -13,7 +13,8 @@ use quorate_domain::{
 };
 use quorate_etcd::Access;
 use quorate_remote::Target;
-use quorate_store::StoreError;
+use quorate_store::{KeptKeyFile, StoreError};
+use secrecy::SecretString;
 
 /// Hosts and clusters as the console knows them.
 #[async_trait]
@@ -110,6 +111,42 @@ pub trait Inventory: Send + Sync {
     /// # Errors
     /// In words.
     async fn close_host_task(&self, part: &HostPart) -> Result<(), String>;
+
+    /// A file of keys that is kept and whole.
+    ///
+    /// # Errors
+    /// In words.
+    async fn key_file(&self, id: &KeyFileId) -> Result<Option<KeptKeyFile>, String>;
+
+    /// A part of it, unsealed; numbered from 0.
+    ///
+    /// # Errors
+    /// In words: it was dropped meanwhile, or cannot be unsealed.
+    async fn key_file_part(&self, id: &KeyFileId, number: u32) -> Result<SecretString, String>;
+
+    /// Begins a file that an operation keeps; what an earlier try left of it goes.
+    ///
+    /// # Errors
+    /// In words.
+    async fn begin_key_file(
+        &self,
+        id: &KeyFileId,
+        cluster: &ClusterId,
+        by: &OperationId,
+        why: &str,
+    ) -> Result<(), String>;
+
+    /// Seals a part and keeps it.
+    ///
+    /// # Errors
+    /// In words.
+    async fn add_key_file_part(&self, id: &KeyFileId, number: u32, text: SecretString) -> Result<(), String>;
+
+    /// Ends it: from now on it is there, for some days.
+    ///
+    /// # Errors
+    /// In words: not all of its parts were kept.
+    async fn end_key_file(&self, id: &KeyFileId, parts: u32, bytes: u64, keys: u64) -> Result<(), String>;
 
     /// The console's clock.
     fn now(&self) -> Timestamp;

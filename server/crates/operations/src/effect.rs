@@ -2,9 +2,12 @@
 //! database can be resumed by another process, shown and printed; running them lives in `executor`.
 
 mod host_task;
+mod keys;
 mod member;
 
 pub use host_task::HostPart;
+pub(crate) use keys::below;
+pub use keys::{FileOf, KeysCall};
 pub(crate) use member::LEARNER_PROMOTED;
 pub use member::{MemberCall, MemberRef};
 
@@ -239,6 +242,13 @@ pub enum Effect {
         call: MemberCall,
         /// For so long at most.
         deadline_seconds: u32,
+    },
+    /// Work on many keys: looked at first, guarded by what was seen, and passed over where it is done.
+    Keys {
+        /// The cluster.
+        cluster: ClusterTarget,
+        /// What.
+        call: KeysCall,
     },
     /// The console notes where the cluster's members are expected.
     RecordMembers {

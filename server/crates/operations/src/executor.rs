@@ -17,8 +17,11 @@ use std::{
 
 mod etcd_calls;
 mod failure;
+mod key_calls;
 mod member_calls;
 mod printed;
+
+pub(crate) use key_calls::thousands;
 
 /// Takes lines of output as they come.
 pub type OutputSink = Arc<dyn Fn(&str, String) + Send + Sync>;
@@ -187,6 +190,7 @@ impl Executor {
             },
             Effect::Wait { condition, deadline_seconds } => self.wait(place, condition, *deadline_seconds).await,
             Effect::Canary { cluster, key } => self.canary(place, cluster, key).await,
+            Effect::Keys { cluster, call } => self.keys_call(place, cluster, call).await,
             Effect::Member { cluster, call, deadline_seconds } => {
                 self.member_call(place, cluster, call, seconds(*deadline_seconds)).await
             }

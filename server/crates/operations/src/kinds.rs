@@ -3,8 +3,11 @@
 
 pub mod add_member;
 pub mod adopt_cluster;
+pub mod copy_keys;
+pub mod delete_keys;
 pub mod edit_settings;
 pub mod finish_removal;
+pub mod import_keys;
 pub mod install_cluster;
 pub mod move_leader;
 pub mod promote_member;
@@ -56,8 +59,11 @@ pub fn all() -> Vec<Box<dyn Kind>> {
     vec![
         Box::new(add_member::AddMember),
         Box::new(adopt_cluster::AdoptCluster),
+        Box::new(copy_keys::CopyKeys),
+        Box::new(delete_keys::DeleteKeys),
         Box::new(edit_settings::EditSettings),
         Box::new(finish_removal::FinishRemoval),
+        Box::new(import_keys::ImportKeys),
         Box::new(install_cluster::InstallCluster),
         Box::new(move_leader::MoveLeader),
         Box::new(promote_member::PromoteMember),

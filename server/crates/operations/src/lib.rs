@@ -4,6 +4,7 @@
 //! shows it, one writer prints it as a shell runbook. Every step is logged before its effect, observed before it is
 //! run, bounded by a deadline and harmless to repeat. Who may start what is decided in `core`.
 
+mod bulk;
 pub mod context;
 mod discover;
 mod drift;

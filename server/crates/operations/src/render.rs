@@ -85,6 +85,7 @@ fn effect_view(action: &Action, lane: &Lane, forward: bool) -> EffectView {
                 cluster.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(", ")
             ),
         },
+        Effect::Keys { call, .. } => EffectView::Etcd { call: call.words() },
         Effect::Member { call, .. } => EffectView::Etcd { call: call.words() },
         Effect::RecordMembers { members } => {
             let names: Vec<&str> = members.iter().map(|m| m.name.as_str()).collect();

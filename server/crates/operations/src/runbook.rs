@@ -2,7 +2,7 @@
 //! order; it is executed in the lab by a test and must reach the same end state.
 
 use crate::{
-    effect::{Action, ClusterTarget, Condition, Effect, HostPart, Place, Run},
+    effect::{Action, ClusterTarget, Condition, Effect, HostPart, KeysCall, Place, Run},
     plan::{Lane, Login, Plan},
     shell::{line, word},
     steps::service,
@@ -52,7 +52,14 @@ fn lane_script(plan: &Plan, lane: &Lane) -> String {
         // Cluster calls run as etcdctl on the first host: it is there and reaches the members.
         Place::Cluster { .. } => plan.logins.first(),
     };
-    let Some((_, login)) = login else { return String::new() };
+    let Some((_, login)) = login else {
+        // Work on keys needs no host.
+        let keys = lane.actions.iter().filter_map(|action| match &action.effect {
+            Effect::Keys { cluster, call } => Some(format!("{}\n", by_hand(cluster, call))),
+            _ => None,
+        });
+        return keys.collect();
+    };
     let mut body = String::new();
     for action in &lane.actions {
         body.push_str(&action_script(login, action));
@@ -130,6 +137,7 @@ fn action_script(login: &Login, action: &Action) -> String {
         ),
         Effect::Canary { cluster, key } => canary_script(login, cluster, key),
         Effect::Member { cluster, call, deadline_seconds } => members::call(login, cluster, call, *deadline_seconds),
+        Effect::Keys { cluster, call } => by_hand(cluster, call),
         Effect::RecordQuota { .. } => "# in Quorate: the quota is noted when it changes the cluster".to_owned(),
         Effect::RecordMembers { .. } => {
             "# in Quorate: look at the cluster's page; it follows the member list".to_owned()
@@ -144,6 +152,13 @@ fn action_script(login: &Login, action: &Action) -> String {
         Some(condition) => format!("if ! {{ {}; }}; then\n{command}\nfi\n", condition_script(login, condition)),
         None => format!("{command}\n"),
     }
+}
+
+/// Tells whoever runs the script what is to be done with many keys: etcdctl has no command that guards a batch by what was
+/// seen, and what the console keeps is sealed.
+fn by_hand(cluster: &ClusterTarget, call: &KeysCall) -> String {
+    let text = format!("By hand, with etcdctl --endpoints={}: {}", cluster.endpoints(), call.words());
+    format!("echo {} >&2", word(&text))
 }
 
 /// Tells whoever runs the script what is left to be done on a host that is not reached.

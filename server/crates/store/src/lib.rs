@@ -16,6 +16,7 @@ mod error;
 mod host_tasks;
 mod hosts;
 mod key;
+mod key_files;
 mod key_rules;
 mod key_undo;
 mod operations;
@@ -36,6 +37,7 @@ pub use data_dir::{DATABASE_FILE, DataDirLock, KEY_FILE};
 pub use error::StoreError;
 pub use hosts::HostAddress;
 pub use key::MasterKey;
+pub use key_files::KeptKeyFile;
 pub use key_undo::{KeptChange, KeptValue};
 pub use operations::{
     NewOperation, OperationRow,

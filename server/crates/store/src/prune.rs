@@ -30,6 +30,8 @@ pub struct Pruned {
     pub accesses: u64,
     /// Values that were kept so that changes of keys could be taken back.
     pub key_undos: u64,
+    /// Files of keys.
+    pub key_files: u64,
 }
 
 impl Store {
@@ -97,8 +99,14 @@ impl Store {
             })
             .await?;
         let key_undos = key_undos + oldest;
+        // One by one: a file can be a quarter of a gigabyte.
+        let key_files = self
+            .delete_old(now.0, || {
+                sqlx::query("DELETE FROM key_files WHERE rowid IN (SELECT rowid FROM key_files WHERE until <= ? LIMIT min(?, 1))")
+            })
+            .await?;
         self.shrink().await?;
-        Ok(Pruned { events, output_lines, sessions, codes, accesses, key_undos })
+        Ok(Pruned { events, output_lines, sessions, codes, accesses, key_undos, key_files })
     }
 
     /// Gives free pages back, some at a time, so that others write in between.

@@ -17,6 +17,9 @@ mod growth;
 #[path = "it/host_tasks.rs"]
 mod host_tasks;
 #[cfg(test)]
+#[path = "it/key_files.rs"]
+mod key_files;
+#[cfg(test)]
 #[path = "it/key_rules.rs"]
 mod key_rules;
 #[cfg(test)]

@@ -252,7 +252,7 @@ fn sentences(parts: &[&str]) -> String {
 }
 
 /// The ranges of all keys that start with none of `prefixes`.
-fn outside(prefixes: &[Key]) -> Vec<(Vec<u8>, RangeEnd)> {
+pub(super) fn outside(prefixes: &[Key]) -> Vec<(Vec<u8>, RangeEnd)> {
     let mut sorted: Vec<&Key> = prefixes.iter().collect();
     sorted.sort();
     let (mut ranges, mut from) = (Vec::new(), Vec::new());

@@ -53,6 +53,16 @@ impl<W: Write> Writer<W> {
         Ok(Self { out, format, written: 0 })
     }
 
+    /// Where it is written to: whoever sends it on takes from here what is there so far.
+    pub fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// How many records were written.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Writes one more record.
     ///
     /// # Errors

@@ -75,7 +75,7 @@ impl<'a> Reading<'a> {
 }
 
 /// Whether the answer was larger than is taken (the words are tonic's).
-fn is_too_much(error: &EtcdError) -> bool {
+pub fn is_too_much(error: &EtcdError) -> bool {
     error.is_too_large()
         || matches!(error, EtcdError::Refused { message, .. } if message.contains("message length too large"))
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, OperationId, SecretId, Timestamp,
+    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, SecretId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Contact, Elevation, HostSummary, Trust},
     host_task::HostTask,
@@ -20,7 +20,8 @@ use quorate_domain::{
 };
 use quorate_etcd::Access;
 use quorate_remote::{ConsoleKey, HostPool, Target};
-use quorate_store::{MasterKey, Store, StoreError};
+use quorate_store::{KeptKeyFile, MasterKey, Store, StoreError};
+use secrecy::SecretString;
 use std::{
     collections::BTreeSet,
     path::PathBuf,
@@ -140,6 +141,27 @@ impl Inventory for TestInventory {
         Ok(())
     }
     async fn close_host_task(&self, _part: &HostPart) -> Result<(), String> {
+        Ok(())
+    }
+    async fn key_file(&self, _id: &KeyFileId) -> Result<Option<KeptKeyFile>, String> {
+        Ok(None)
+    }
+    async fn key_file_part(&self, _id: &KeyFileId, _number: u32) -> Result<SecretString, String> {
+        Err("the suite keeps no files".into())
+    }
+    async fn begin_key_file(
+        &self,
+        _id: &KeyFileId,
+        _cluster: &ClusterId,
+        _by: &OperationId,
+        _why: &str,
+    ) -> Result<(), String> {
+        Ok(())
+    }
+    async fn add_key_file_part(&self, _id: &KeyFileId, _number: u32, _text: SecretString) -> Result<(), String> {
+        Ok(())
+    }
+    async fn end_key_file(&self, _id: &KeyFileId, _parts: u32, _bytes: u64, _keys: u64) -> Result<(), String> {
         Ok(())
     }
     fn now(&self) -> Timestamp {
@@ -302,15 +324,18 @@ fn undoable(plan: &Plan, step: usize) -> bool {
 /// The plans of every kind.
 fn plans() -> Vec<Plan> {
     use crate::kinds::{
-        add_member, adopt_cluster, edit_settings, finish_removal, install_cluster, move_leader, promote_member,
-        remove_member, repair_drift, replace_member, rolling_restart, shrink_cluster, uninstall_cluster,
-        update_member_urls,
+        add_member, adopt_cluster, copy_keys, delete_keys, edit_settings, finish_removal, import_keys, install_cluster,
+        move_leader, promote_member, remove_member, repair_drift, replace_member, rolling_restart, shrink_cluster,
+        uninstall_cluster, update_member_urls,
     };
     let plans = vec![
         add_member::tests::sample_plan(),
         adopt_cluster::tests::sample_plan(),
+        copy_keys::tests::sample_plan(),
+        delete_keys::tests::sample_plan(),
         edit_settings::tests::sample_plan(),
         finish_removal::tests::sample_plan(),
+        import_keys::tests::sample_plan(),
         install_cluster::tests::sample_plan(),
         move_leader::tests::sample_plan(),
         promote_member::tests::sample_plan(),
