@@ -46,8 +46,9 @@ impl Keys {
         let pieces = self.len().div_ceil(count.max(1));
         let mut parts = Vec::with_capacity(pieces);
         for piece in 0..pieces {
-            let (mut from, to) = (self.len() * piece / pieces, self.len() * (piece + 1) / pieces);
-            for at in from..to {
+            let (first, to) = (self.len() * piece / pieces, self.len() * (piece + 1) / pieces);
+            let mut from = first;
+            for at in first..to {
                 if at > from && self.ends[at] - self.start(from) > bytes {
                     parts.push(from..at);
                     from = at;
