@@ -2,7 +2,7 @@
 //! store; who is merely behind is asked again, at the revision of the one that was furthest, before it is said that they do
 //! not agree.
 
-use super::edit::about;
+use super::edit::{about, read::wide};
 use crate::{
     console::Console,
     error::CoreError,
@@ -98,9 +98,9 @@ impl Console {
             Ok(reply) => {
                 // An answer for an earlier revision says nothing of a later one.
                 let shown = if revision > 0 { revision } else { reply.revision };
-                reading.revision = Wide(u64::try_from(shown).unwrap_or_default());
+                reading.revision = wide(shown);
                 if let Some(pair) = reply.pairs.first() {
-                    reading.mod_revision = Some(Wide(u64::try_from(pair.mod_revision).unwrap_or_default()));
+                    reading.mod_revision = Some(wide(pair.mod_revision));
                     reading.size = Some(Wide(pair.value.len() as u64));
                     reading.digest = digest(salt, &pair.value);
                 }

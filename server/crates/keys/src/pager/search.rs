@@ -146,12 +146,12 @@ async fn look(
     }
     let mut next = None;
     while let Some(pairs) = reading.next().await? {
-        let (sifted, stopped);
-        (sieve, found, sifted, stopped) = aside(move || {
+        let (sifted, stopped, now, still) = aside(move || {
             let stopped = sieve.sift(&pairs, &found);
-            (sieve, found, pairs, stopped)
+            (pairs, stopped, sieve, found)
         })
         .await;
+        (sieve, found) = (now, still);
         let at = stopped.unwrap_or(sifted.len());
         let spent = budget_bytes.is_some_and(|budget| sieve.read >= budget) || reading.asker.is_late();
         if (stopped.is_some() || spent) && !(reading.is_done() && at == sifted.len()) {
