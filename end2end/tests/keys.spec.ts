@@ -13,20 +13,14 @@ const deepLink = (cluster: Cluster, key: string) => `/clusters/${cluster.id}/key
 const etcdctl = (cluster: Cluster, quoted: string) => onHost(cluster.hosts[0].number, `etcdctl ${quoted}`);
 const wipe = (cluster: Cluster, prefix: string) => etcdctl(cluster, `del --prefix '${prefix}'`);
 
-/** Writes as bash spells them in $'…', and as the console shows them. */
+/** As the console writes them; the API takes them so, too. */
 const AWKWARD = [
-  ["/odd/invalid\\xff", "/odd/invalid\\xff"],
-  ["/odd/line\\nend", "/odd/line\\x0aend"],
-  ["/odd/quote\\\"\\'", "/odd/quote\"'"],
-  ["/odd/<script>document.title=1</script>", "/odd/<script>document.title=1</script>"],
-  ["/odd/שלום🔑", "/odd/שלום🔑"],
-  ["/odd//double", "/odd//double"],
-  ["/odd/trailing/", "/odd/trailing/"],
-  ["/odd/both", "/odd/both"],
-] as const;
+  "/odd/invalid\\xff", "/odd/line\\x0aend", `/odd/quote"'`, "/odd/<img src=x onerror=document.title=1>", "/odd/שלום🔑", "/odd//double",
+  "/odd/trailing/", "/odd/both",
+];
 
 test("awkward keys are listed, walked by keyboard, opened and linked to", async ({ page, console: server, cluster }) => {
-  for (const [written] of AWKWARD) etcdctl(cluster, `put $'${written}' 'value'`);
+  for (const key of AWKWARD) await server.api.call("PUT", `/clusters/${cluster.id}/keys/value`, { key, seen: "0", value: "value" });
   etcdctl(cluster, "put /odd/both/inside 1");
   etcdctl(cluster, "put /odd/empty ''");
   etcdctl(cluster, `put /odd/json '{"n":12345678901234567890,"list":[1,2]}'`);
@@ -35,7 +29,7 @@ test("awkward keys are listed, walked by keyboard, opened and linked to", async 
     await open(page, `/clusters/${cluster.id}`);
     await page.getByRole("link", { name: "Keys", exact: true }).click();
     await row(page, /^\/odd\//).click();
-    for (const [, shown] of AWKWARD.slice(0, 5)) await expect(tree(page).getByTitle(shown, { exact: true })).toBeVisible();
+    for (const shown of AWKWARD.slice(0, 5)) await expect(tree(page).getByTitle(shown, { exact: true })).toBeVisible();
     await expect(tree(page).getByTitle("/odd/both", { exact: true })).toBeVisible();
     await expect(tree(page).getByTitle("/odd/both/", { exact: true })).toBeVisible();
 
@@ -49,7 +43,7 @@ test("awkward keys are listed, walked by keyboard, opened and linked to", async 
     await page.keyboard.press("ArrowRight");
     await expect(focused).toHaveAttribute("aria-expanded", "true");
 
-    for (const [, shown] of AWKWARD) {
+    for (const shown of AWKWARD) {
       await open(page, deepLink(cluster, shown));
       await expect(detail(page).getByRole("heading", { level: 2 })).toHaveText(shown);
       await expect(detail(page).getByLabel("Value", { exact: true })).toHaveText("value");
@@ -62,7 +56,7 @@ test("awkward keys are listed, walked by keyboard, opened and linked to", async 
     await expect(detail(page).getByLabel("Value", { exact: true })).toContainText("12345678901234567890");
     await shotsWideAndNarrow(page, "keys");
 
-    await page.getByRole("searchbox", { name: "Search keys" }).fill("script");
+    await page.getByRole("searchbox", { name: "Search keys" }).fill("onerror");
     await page.getByRole("button", { name: "Search", exact: true }).click();
     const results = page.getByRole("tree", { name: "Results" });
     await expect(results.getByRole("treeitem")).toHaveCount(1);

@@ -107,6 +107,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(keys::values::get_key_history))
         .routes(routes!(keys::values::get_key_diff))
         .routes(routes!(keys::values::get_key_on_every_member))
+        .routes(routes!(keys::values::watch_keys))
         .routes(routes!(keys::edits::move_key))
         .routes(routes!(keys::edits::restore_key))
         .routes(routes!(keys::edits::list_key_undos))

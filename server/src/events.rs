@@ -22,6 +22,7 @@ use futures::{Stream, future::BoxFuture, stream};
 use http::HeaderMap;
 use quorate_core::{
     Console,
+    actor::Actor,
     live::LiveSubscription,
     permit::{Permit, act},
 };
@@ -105,29 +106,51 @@ pub async fn operation_stream(
     let mut live = console.live(&clusters, state.stop.child_token())?;
     let detail = console.operation(&permit, &operation).await?;
     let ended = !detail.summary.state.unfinished();
-    let token = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = token.and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim().to_owned());
-    let (guarded, source, role) = (console.clone(), actor.source.clone(), actor.role);
-    let guard: Guard = Arc::new(move || {
-        let (console, token, source) = (guarded.clone(), token.clone().unwrap_or_default(), source.clone());
-        Box::pin(async move {
-            match console.actor_for_token(&token, &source).await {
-                Ok(actor) => actor.is_some_and(|actor| actor.role == role),
-                Err(_) => true,
-            }
-        })
-    });
     if !ended {
         console.follow_output(&permit, &mut live, operation.clone(), after);
     }
-    let mut follow = Follow::new(live, actor.role, guard, state.stop.clone());
-    follow.only = Some(operation.clone());
+    let mut follow = Follow::new(live, actor.role, token_guard(console, actor, headers), state.stop.clone());
+    follow.about = About::Operation(operation.clone());
     let now = LiveMessage::Operation { summary: detail.summary, steps: detail.steps, entry: None };
     if ended {
         follow.ready = replay(console, &permit, &operation, after).await?;
     }
     follow.ready.push_back(now);
     Ok(answer(follow))
+}
+
+/// The changes below a prefix for a script, as they come, until it hangs up.
+pub async fn key_stream(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    cluster: ClusterId,
+    prefix: Key,
+) -> Result<Response, ApiProblem> {
+    let (console, actor) = (&state.console, &caller.0);
+    let clusters = caller.permit::<act::ViewClusters>(console).await?;
+    let permit = console.permit::<act::ReadValues>(actor, Scope::Keys(cluster, prefix.0)).await?;
+    let mut live = console.live(&clusters, state.stop.child_token())?;
+    console.follow_keys(&permit, &mut live).await?;
+    let mut follow = Follow::new(live, actor.role, token_guard(console, actor, headers), state.stop.clone());
+    follow.about = About::Keys;
+    Ok(answer(follow))
+}
+
+/// Whether the token that a stream was opened with still stands for what it stood for then.
+fn token_guard(console: &Console, actor: &Actor, headers: &HeaderMap) -> Guard {
+    let token = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = token.and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim().to_owned());
+    let (console, then) = (console.clone(), actor.clone());
+    Arc::new(move || {
+        let (console, token, then) = (console.clone(), token.clone().unwrap_or_default(), then.clone());
+        Box::pin(async move {
+            match console.actor_for_token(&token, &then.source).await {
+                Ok(now) => now.is_some_and(|now| now.role == then.role && now.key_rules == then.key_rules),
+                Err(_) => true,
+            }
+        })
+    })
 }
 
 /// All output of an operation that has ended.
@@ -153,6 +176,16 @@ pub fn last_event_id(headers: &HeaderMap) -> Option<i64> {
 
 type Guard = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
+/// What a stream carries besides its first and last words.
+enum About {
+    /// All that the role may see.
+    Everything,
+    /// One operation, with which it ends.
+    Operation(OperationId),
+    /// Changes of keys.
+    Keys,
+}
+
 struct Follow {
     live: LiveSubscription,
     role: Role,
@@ -160,8 +193,7 @@ struct Follow {
     stop: CancellationToken,
     /// Goes out before anything live.
     ready: VecDeque<LiveMessage>,
-    /// The one operation that this stream is about and ends with.
-    only: Option<OperationId>,
+    about: About,
     recheck: Interval,
     over: bool,
 }
@@ -170,7 +202,7 @@ impl Follow {
     fn new(live: LiveSubscription, role: Role, guard: Guard, stop: CancellationToken) -> Self {
         let mut recheck = interval_at(Instant::now() + RECHECK, RECHECK);
         recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { live, role, guard, stop, ready: VecDeque::new(), only: None, recheck, over: false }
+        Self { live, role, guard, stop, ready: VecDeque::new(), about: About::Everything, recheck, over: false }
     }
 
     /// The next message; none when the stream is over.
@@ -207,11 +239,12 @@ impl Follow {
 
     fn wanted(&self, message: &LiveMessage) -> bool {
         let allowed = access::allows(self.role, action_of(message), &Scope::Global);
-        let about = match (&self.only, message) {
-            (None, _) => true,
-            (Some(only), LiveMessage::Operation { summary, .. }) => summary.id == *only,
-            (Some(only), LiveMessage::Output { operation, .. }) => operation == only,
-            (Some(_), message) => matches!(message, LiveMessage::Hello { .. } | LiveMessage::Goodbye { .. }),
+        let about = match (&self.about, message) {
+            (About::Everything, _) | (_, LiveMessage::Hello { .. } | LiveMessage::Goodbye { .. }) => true,
+            (About::Operation(only), LiveMessage::Operation { summary, .. }) => summary.id == *only,
+            (About::Operation(only), LiveMessage::Output { operation, .. }) => operation == only,
+            (About::Keys, LiveMessage::Keys { .. }) => true,
+            _ => false,
         };
         allowed && about
     }
@@ -219,7 +252,9 @@ impl Follow {
     fn is_last(&self, message: &LiveMessage) -> bool {
         match message {
             LiveMessage::Goodbye { .. } => true,
-            LiveMessage::Operation { summary, .. } => self.only.is_some() && !summary.state.unfinished(),
+            LiveMessage::Operation { summary, .. } => {
+                matches!(self.about, About::Operation(_)) && !summary.state.unfinished()
+            }
             _ => false,
         }
     }
@@ -231,7 +266,8 @@ fn action_of(message: &LiveMessage) -> Action {
         LiveMessage::Operation { .. } | LiveMessage::Output { .. } => Action::ViewOperations,
         LiveMessage::HostChanged { .. } => Action::ViewHosts,
         LiveMessage::Journal { .. } => Action::CheckHosts,
-        LiveMessage::Keys { .. } => Action::ReadValues,
+        // Only whoever had a permit for these values follows them, perhaps by rules of keys that no role says.
+        LiveMessage::Keys { .. } => Action::ViewKeys,
         LiveMessage::Hello { .. }
         | LiveMessage::Cluster { .. }
         | LiveMessage::ClusterGone { .. }
@@ -278,5 +314,20 @@ fn event(message: &LiveMessage) -> Event {
             None => event,
         },
         _ => event,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_domain::{keys::KeyNews, wide::Wide};
+
+    #[test]
+    fn whoever_follows_keys_by_a_rule_is_told_of_them_whatever_the_role() {
+        let cluster = ClusterId::from_random([1; 10]);
+        let (prefix, missed, problem) = (Key::default(), String::new(), String::new());
+        let news = KeyNews { prefix, changes: Vec::new(), revision: Wide(5), missed, problem };
+        let message = LiveMessage::Keys { cluster, news };
+        assert!(access::allows(Role::Viewer, action_of(&message), &Scope::Global));
     }
 }

@@ -21,11 +21,13 @@ use http_body_util::Limited;
 use quorate_domain::{Problem, ProblemKind};
 use std::time::Duration;
 
-/// The largest body of any request but those that write a value or bring a file of keys.
+/// The largest body of any request but those that carry values or bring a file of keys.
 const BODY_LIMIT: usize = 1 << 20;
 /// The largest body that writes a value: etcd takes 1.5 MiB, which is 2 MiB as base64 and more as escaped text. What is too
 /// large for etcd should still come in, so that the answer can say so at the field.
 const VALUE_BODY_LIMIT: usize = 4 << 20;
+/// The largest body that brings two changes of a value together: three such texts.
+const MERGE_BODY_LIMIT: usize = 3 * VALUE_BODY_LIMIT;
 /// The largest body that brings a file; more than a file may have, so that whoever reads it says what is wrong.
 const FILE_BODY_LIMIT: usize = 257 << 20;
 /// The longest a page, a server function or an API call may take; checks of many hosts are the slowest. Files that come in
@@ -71,6 +73,15 @@ fn writes_a_value(path: &str) -> bool {
     path == "/rpc/put_key" || (path.starts_with("/api/v1/clusters/") && path.ends_with("/keys/value"))
 }
 
+fn body_limit(path: &str) -> usize {
+    match path {
+        "/rpc/merge_values" => MERGE_BODY_LIMIT,
+        path if writes_a_value(path) => VALUE_BODY_LIMIT,
+        path if transfers::files::brings_a_file(path) => FILE_BODY_LIMIT,
+        _ => BODY_LIMIT,
+    }
+}
+
 async fn end_in_time(request: Request, next: Next) -> Response {
     if transfers::files::brings_a_file(request.uri().path()) {
         return next.run(request).await;
@@ -81,11 +92,7 @@ async fn end_in_time(request: Request, next: Next) -> Response {
 
 /// Refuses a body that says it is too large, and breaks off one that turns out to be.
 async fn limit_body(request: Request, next: Next) -> Response {
-    let most = match request.uri().path() {
-        path if writes_a_value(path) => VALUE_BODY_LIMIT,
-        path if transfers::files::brings_a_file(path) => FILE_BODY_LIMIT,
-        _ => BODY_LIMIT,
-    };
+    let most = body_limit(request.uri().path());
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: usize| length > most) {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();

@@ -29,3 +29,21 @@ pub(crate) fn Dialog(open: RwSignal<bool>, #[prop(into)] title: Signal<String>, 
     }
     .boxed()
 }
+
+/// Whether a dialog about `held` is open: while there is something, and closing it lets go of it.
+pub(crate) fn open_while<T: Clone + Send + Sync + 'static>(held: RwSignal<Option<T>>) -> RwSignal<bool> {
+    let open = RwSignal::new(false);
+    // Each is set only where that changes something: setting tells, changed or not, and the two would go on for ever.
+    Effect::new(move |_| {
+        let wanted = held.with(Option::is_some);
+        if open.get_untracked() != wanted {
+            open.set(wanted);
+        }
+    });
+    Effect::new(move |_| {
+        if !open.get() && held.with_untracked(Option::is_some) {
+            held.set(None);
+        }
+    });
+    open
+}

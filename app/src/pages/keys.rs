@@ -16,6 +16,7 @@ mod move_key;
 mod new_key;
 mod rows;
 mod search;
+mod settings;
 mod sizes;
 mod tree;
 mod undos;
@@ -26,7 +27,7 @@ pub(crate) use leases::Leases;
 use crate::{
     components::{
         button::{Button, Look},
-        dialog::Dialog,
+        dialog::{Dialog, open_while},
         empty::empty_state,
         icon::Icon,
         load::load,
@@ -166,13 +167,7 @@ fn press(browser: Browser, row: &Row) {
 
 /// Asks before what was typed is lost.
 fn leaving(browser: Browser) -> AnyView {
-    let open = RwSignal::new(false);
-    Effect::new(move |_| open.set(browser.leaving.with(Option::is_some)));
-    Effect::new(move |_| {
-        if !open.get() {
-            browser.leaving.set(None);
-        }
-    });
+    let open = open_while(browser.leaving);
     let stay = Callback::new(move |()| open.set(false));
     let go = Callback::new(move |()| {
         if let Some(to) = browser.leaving.get_untracked() {

@@ -1,5 +1,7 @@
 //! Users: who may log in, and as what. Invariant: a one-time code is shown once, in a dialog, and is nowhere else.
 
+mod key_rules;
+
 use crate::{
     components::{
         badge::Tone,
@@ -40,7 +42,7 @@ fn row(user: &UserSummary) -> Row {
             Cell::Text(user.role.to_string()),
             Cell::Badge { tone, text: word.into() },
             user.last_login.map_or(Cell::Text("never".into()), Cell::Ago),
-            Cell::Actions(vec![RowAction { id: "change", label: "Change" }]),
+            Cell::Actions(vec![RowAction { id: "change", label: "Change" }, RowAction { id: "keys", label: "Keys…" }]),
         ],
     }
 }
@@ -90,10 +92,10 @@ fn show(shown: RwSignal<Option<Shown>>, code: OneTimeCode) {
 fn list(users: Vec<UserSummary>, again: Callback<()>, shown: RwSignal<Option<Shown>>) -> AnyView {
     let rows: Vec<Row> = users.iter().map(row).collect();
     let chosen = RwSignal::new(None::<UserSummary>);
-    let open = RwSignal::new(false);
-    let on_action = Callback::new(move |(key, _): (String, &'static str)| {
+    let (open, keys) = (RwSignal::new(false), RwSignal::new(false));
+    let on_action = Callback::new(move |(key, action): (String, &'static str)| {
         chosen.set(users.iter().find(|u| u.id.as_str() == key).cloned());
-        open.set(true);
+        if action == "keys" { keys.set(true) } else { open.set(true) }
     });
     let title =
         Signal::derive(move || chosen.with(|u| u.as_ref().map_or(String::new(), |u| format!("Change {}", u.name))));
@@ -102,6 +104,7 @@ fn list(users: Vec<UserSummary>, again: Callback<()>, shown: RwSignal<Option<Sho
         <Dialog open=open title=title>
             {move || chosen.get().map(|user| view! { <Change user=user again=again shown=shown open=open/> })}
         </Dialog>
+        {key_rules::dialog(chosen, keys)}
     }
     .boxed()
 }

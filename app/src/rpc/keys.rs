@@ -60,6 +60,13 @@ pub(crate) async fn value_diff(cluster: ClusterId, query: keys::DiffQuery) -> Re
     Ok(console.value_diff(&permit, &query).await?)
 }
 
+/// Two changes of one text brought together, after a lost race.
+#[server(prefix = "/rpc", endpoint = "merge_values", protocol = Wire)]
+pub(crate) async fn merge_values(cluster: ClusterId, query: keys::MergeQuery) -> Result<keys::Merged, AppError> {
+    let (console, permit) = permitted_in::<act::ReadValues>(Scope::Cluster(cluster)).await?;
+    Ok(console.merge_values(&permit, &query).await?)
+}
+
 /// What a key was, newest first.
 #[server(prefix = "/rpc", endpoint = "key_history", protocol = Wire)]
 pub(crate) async fn key_history(cluster: ClusterId, query: keys::HistoryQuery) -> Result<keys::HistoryPage, AppError> {

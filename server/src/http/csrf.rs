@@ -15,10 +15,7 @@ use crate::api::problem::ApiProblem;
 /// The layer.
 pub async fn check(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let page_load = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
-        && !path.starts_with("/rpc/")
-        && path != "/events";
-    if page_load || made_here(request.headers()) {
+    if is_page_load(request.method(), path) || made_here(request.headers()) {
         next.run(request).await
     } else {
         tracing::warn!(path, "a request of another site was refused");
@@ -26,6 +23,15 @@ pub async fn check(request: Request, next: Next) -> Response {
             .with_detail("If it did not, the proxy in front must pass the headers Host, Origin and Sec-Fetch-Site on.");
         ApiProblem(problem).into_response()
     }
+}
+
+/// Whether it only shows something. A file does more: a link to a masked value would write in the name of whoever follows
+/// it that it was revealed.
+fn is_page_load(method: &Method, path: &str) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+        && !path.starts_with("/rpc/")
+        && !path.starts_with("/transfers/")
+        && path != "/events"
 }
 
 /// Whether the browser says that the request comes from this site. Programs other than browsers send neither header,
@@ -45,6 +51,15 @@ fn made_here(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_may_be_linked_to_and_a_file_may_not() {
+        assert!(is_page_load(&Method::GET, "/clusters/c-1/keys"));
+        for path in ["/transfers/clusters/c-1/value", "/rpc/keys_page", "/events"] {
+            assert!(!is_page_load(&Method::GET, path), "{path}");
+        }
+        assert!(!is_page_load(&Method::POST, "/login"));
+    }
 
     fn made(site: Option<&str>, origin: Option<&str>) -> bool {
         let mut headers = HeaderMap::new();

@@ -73,6 +73,7 @@ fn table() -> Vec<Row> {
         row("get_key_value_raw", M::GET, "/clusters/c-none/keys/value/raw?key=/a", R::Operator, None),
         row("get_key_history", M::GET, "/clusters/c-none/keys/history?key=/a", R::Operator, None),
         row("get_key_diff", M::GET, "/clusters/c-none/keys/diff?key=/a&from=1", R::Operator, None),
+        row("watch_keys", M::GET, "/clusters/c-none/keys/watch?prefix=/a", R::Operator, None),
         row("get_key_on_every_member", M::GET, "/clusters/c-none/keys/every-member?key=/a", R::Operator, None),
         row(
             "move_key",

@@ -1,7 +1,7 @@
 //! What every request passes: host names, other sites, headers, assets, sizes.
 
 use crate::support::App;
-use quorate_domain::Role;
+use quorate_domain::{ClusterId, Role, keys::MERGE_MAX};
 use reqwest::{Client, Method, Response, StatusCode, redirect::Policy};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,6 +119,23 @@ async fn server_functions_are_closed_to_strangers_and_large_bodies_refused() {
     let large = Client::new().post(app.url("/api/v1/hosts")).bearer_auth(token).body(vec![b'x'; 2 << 20]);
     let large = large.header("content-type", "application/json").send().await.expect("answer");
     assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_changes_of_the_largest_value_are_merged_for_whoever_reads_values() {
+    let app = App::with_users().await;
+    let merge = async |name: &str, mine: &str| {
+        let query = serde_json::json!({"base": "", "mine": mine, "theirs": "x".repeat(MERGE_MAX)});
+        let body = serde_json::json!({"cluster": ClusterId::from_random([1; 10]), "query": query});
+        app.logged_in(name).await.rpc("merge_values", body).await
+    };
+    let merged = merge("operator", &"y".repeat(MERGE_MAX)).await;
+    assert_eq!(merged.status(), StatusCode::OK);
+    let merged: serde_json::Value = merged.json().await.expect("json");
+    assert_eq!(merged["conflicts"], 1);
+    let longer = "y".repeat(MERGE_MAX + 1);
+    assert_eq!(merge("operator", &longer).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(merge("viewer", "y").await.status(), StatusCode::FORBIDDEN);
 }
 
 #[tokio::test(flavor = "multi_thread")]

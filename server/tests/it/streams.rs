@@ -8,7 +8,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// Reads until `wanted` was seen; false when the stream ended before.
-async fn reads(response: &mut Response, wanted: &str) -> bool {
+pub(crate) async fn reads(response: &mut Response, wanted: &str) -> bool {
     let mut seen = String::new();
     let read = async {
         while let Ok(Some(chunk)) = response.chunk().await {

@@ -32,6 +32,7 @@ pub(super) struct Rights {
     pub(super) values: bool,
     pub(super) write: bool,
     pub(super) delete: bool,
+    pub(super) manage: bool,
 }
 
 /// Something that was done and can be taken back.
@@ -76,6 +77,7 @@ impl Browser {
             values: session.may(Action::ReadValues),
             write: session.may(Action::WriteKeys),
             delete: session.may(Action::DeleteKeys),
+            manage: session.may(Action::ManageKeys),
         };
         let browser = Self {
             cluster: StoredValue::new(cluster),
@@ -120,7 +122,8 @@ impl Browser {
                 Some(kept) if linked == Place::default() => kept,
                 _ => linked.clone(),
             };
-            let open = place.open.clone();
+            let mut open = place.open.clone();
+            open.extend(place.key.iter().flat_map(|key| folders_above(key, &place.asked_separator())));
             let other = place.asked_separator() != linked.asked_separator() || place.descending != linked.descending;
             self.place.set(place);
             if other {
@@ -274,7 +277,11 @@ impl Browser {
     pub(super) fn go(self, key: Option<Key>) {
         self.unsaved.set(false);
         self.leaving.set(None);
+        let separator = self.place.with_untracked(Place::asked_separator);
+        let above = key.iter().flat_map(|key| folders_above(key, &separator)).collect::<Vec<_>>();
         self.place.update(|place| place.key = key);
+        // It may come from a search or a link: the list shows where it is.
+        above.iter().for_each(|folder| self.open(folder));
     }
 
     /// The folder that a new key would lie in: that of the chosen one, or the one that the keyboard is at.
@@ -288,6 +295,14 @@ impl Browser {
             (None, None) => Key::default(),
         }
     }
+}
+
+/// The folders that a key lies in, outermost first; none in a flat list. A separator at the very beginning ends no name.
+fn folders_above(key: &Key, separator: &Key) -> Vec<Key> {
+    let (bytes, separator) = (key.as_bytes(), separator.as_bytes());
+    let ends = |end: &usize| bytes.get(..*end).is_some_and(|begin| begin.ends_with(separator));
+    let all = (separator.len() + 1..=bytes.len()).filter(ends).filter_map(|end| bytes.get(..end));
+    if separator.is_empty() { Vec::new() } else { all.map(|begin| Key(begin.to_vec())).collect() }
 }
 
 /// What a key starts with up to its last separator; the whole space when it has none.
@@ -310,6 +325,19 @@ mod tests {
         assert_eq!(folder("a::b::c", "::"), "a::b::");
         assert_eq!(folder("lonely", "/"), "");
         assert_eq!(folder("a/b", ""), "");
+    }
+
+    #[test]
+    fn the_folders_above_a_key_are_those_that_the_list_has() {
+        let above = |key, separator| -> Vec<String> {
+            folders_above(&Key::raw(key), &Key::raw(separator)).iter().map(Key::to_string).collect()
+        };
+        assert_eq!(above("/service/pg/leader", "/"), ["/service/", "/service/pg/"]);
+        assert_eq!(above("//double", "/"), ["//"]);
+        assert_eq!(above("/a/", "/"), ["/a/"], "a key that is spelt like a folder lies in it");
+        assert_eq!(above("/", "/"), Vec::<String>::new());
+        assert_eq!(above("a::b::c", "::"), ["a::", "a::b::"]);
+        assert_eq!(above("a/b", ""), Vec::<String>::new());
     }
 
     #[test]

@@ -135,7 +135,10 @@ pub(super) fn detail(browser: Browser, key: Key) -> AnyView {
     if browser.rights.values {
         Effect::new(move |_| {
             browser.changes.track();
-            opened.read();
+            // What was deleted or renamed here is shown no more, and not asked for.
+            if browser.chosen.with_untracked(|chosen| opened.key.with_value(|key| chosen.as_ref() == Some(key))) {
+                opened.read();
+            }
         });
     }
     Effect::new(move |_| browser.unsaved.set(opened.draft.with(|draft| draft.as_ref().is_some_and(Draft::differs))));
@@ -323,8 +326,8 @@ fn confirm_delete(opened: Opened, open: RwSignal<bool>) -> AnyView {
                 let answer = rpc::keys::delete_key(opened.browser.cluster(), delete.clone()).await?;
                 match answer.outcome {
                     EditOutcome::Done => {
-                        opened.done(format!("Deleted {}.", delete.key), &answer);
                         opened.browser.go(None);
+                        opened.done(format!("Deleted {}.", delete.key), &answer);
                     }
                     EditOutcome::Lost => {
                         let _ = lost.try_set(true);

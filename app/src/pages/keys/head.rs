@@ -1,14 +1,11 @@
 //! What stands above the keys: the search, how many there are and how well that is known, how they are listed. Invariant: the
 //! state of the index is told in words, whichever it is.
 
-use super::{browser::Browser, new_key, search::Search, undos};
+use super::{browser::Browser, new_key, search::Search, settings, undos};
 use crate::{
-    components::{
-        button::{Button, Look, link_button},
-        icon::Icon,
-    },
+    components::button::{Button, Look},
     data::{Boxed, memo},
-    format, routes,
+    format,
 };
 use leptos::prelude::*;
 use quorate_domain::keys::{IndexPhase, IndexState, Key, Source};
@@ -44,12 +41,17 @@ pub(super) fn head(browser: Browser, search: Search) -> AnyView {
         }
         .into_any()
     });
+    let setting = RwSignal::new(false);
+    let manage = browser.rights.manage.then(|| {
+        let press = Callback::new(move |()| setting.set(true));
+        view! { <Button label="Settings…" on_press=press/> }.into_any()
+    });
     view! {
         <div class="keys-tools">
             {search.form()}
             <div class="page-actions">
                 {write}
-                {link_button(Look::Plain, routes::cluster_leases(&browser.cluster()), "Leases")}
+                {manage}
             </div>
         </div>
         <div class="keys-state">
@@ -62,6 +64,7 @@ pub(super) fn head(browser: Browser, search: Search) -> AnyView {
         </div>
         {new_key::dialog(browser, creating)}
         {undos::dialog(browser, undoing)}
+        {browser.rights.manage.then(|| settings::dialog(browser, setting))}
     }
     .boxed()
 }
@@ -106,7 +109,6 @@ fn listing(browser: Browser) -> AnyView {
             {toggle("Flat list", flat, flatten)}
             {move || index().then(|| toggle("Z to A", descending, turn))}
             <button type="button" class="button button-bare" on:click=move |_| { again.try_run(()); }>
-                {Icon::Busy.view()}
                 "Read again"
             </button>
         </div>

@@ -7,7 +7,7 @@ use crate::{
     components::{
         button::{Button, Look},
         copy::copy_id,
-        dialog::Dialog,
+        dialog::{Dialog, open_while},
         empty::empty_state,
         field::Field,
         keyed::keyed,
@@ -248,13 +248,7 @@ fn whole(leased: Leased, id: LeaseId, task: Task, revoke: bool) {
 }
 
 fn revoke(leased: Leased) -> AnyView {
-    let open = RwSignal::new(false);
-    Effect::new(move |_| open.set(leased.revoking.with(Option::is_some)));
-    Effect::new(move |_| {
-        if !open.get() {
-            leased.revoking.set(None);
-        }
-    });
+    let open = open_while(leased.revoking);
     let content = move || leased.revoking.get().map(|lease| preview(leased, lease, open));
     view! { <Dialog open=open title="Revoke a lease">{move || content()}</Dialog> }.boxed()
 }

@@ -76,10 +76,10 @@ fn go(opened: Opened, asked: MoveKey, open: RwSignal<bool>, task: Task) {
             }
             let browser = opened.browser;
             let done = if keep { "copied to" } else { "renamed to" };
+            let _ = open.try_set(false);
+            browser.go(Some(to.clone()));
             opened.done(format!("{from} was {done} {to}."), &answer);
             browser.changed(&to);
-            let _ = open.try_set(false);
-            browser.go(Some(to));
             Ok(())
         }
     });

@@ -1,11 +1,10 @@
 //! The search. Invariant: an answer is asked for on the one before, so that hits come as they are found and nothing goes on
-//! after Stop; the answers of an older search are dropped.
+//! after Stop; the answers of an older search are dropped. What the question is lives in `typed`, what was found in `found`.
 
-use super::{
-    browser::Browser,
-    rows,
-    tree::{Move, Row, What},
-};
+mod found;
+mod typed;
+
+use super::{browser::Browser, rows, tree::Move};
 use crate::{
     clock::Clock,
     components::{
@@ -16,117 +15,21 @@ use crate::{
         task::Task,
     },
     data::{Boxed, memo},
-    format, rpc,
+    rpc,
 };
+use found::Found;
 use leptos::{ev, html, prelude::*};
 use quorate_domain::{
-    LeaseId, Problem, Timestamp,
-    keys::{Hit, IndexPhase, Key, KeySearch, Match},
-    wide::Wide,
+    Problem,
+    keys::{IndexPhase, Key, KeySearch, Match},
 };
 use std::{sync::Arc, time::Duration};
+use typed::Typed;
 
 /// Hits after which a search waits to be told to go on.
 const PAUSE: usize = 5000;
 /// A search begins by itself so long after the last letter, where it costs etcd nothing.
 const QUIET: Duration = Duration::from_millis(250);
-
-/// What was typed.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Typed {
-    pattern: String,
-    how: Match,
-    ignore_case: bool,
-    in_values: bool,
-    /// Minutes; empty for ever.
-    changed: String,
-    lease: String,
-    least: String,
-    most: String,
-}
-
-impl Typed {
-    fn is_empty(&self) -> bool {
-        let filters = [&self.changed, &self.lease, &self.least, &self.most];
-        self.pattern.is_empty() && filters.iter().all(|text| text.trim().is_empty())
-    }
-
-    /// The question, or what is wrong with it.
-    fn search(&self, now: Timestamp) -> Result<KeySearch, Problem> {
-        let size = |text: &str, field: &str| match text.trim() {
-            "" => Ok(None),
-            text => text
-                .parse()
-                .map(|bytes| Some(Wide(bytes)))
-                .map_err(|_| Problem::field(field, "Give a number of bytes, as in 1024")),
-        };
-        let lease = match self.lease.trim() {
-            "" => None,
-            text => Some(text.parse::<LeaseId>().map_err(|_| {
-                Problem::field("lease", "Give the lease's id in hexadecimal digits, as in 694d77aa9e38260f")
-            })?),
-        };
-        let minutes = self.changed.parse::<i64>().ok();
-        Ok(KeySearch {
-            pattern: self.pattern.clone(),
-            how: self.how,
-            ignore_case: self.ignore_case,
-            in_values: self.in_values,
-            changed_since: minutes.map(|minutes| now.plus_millis(-minutes * 60_000)),
-            lease,
-            min_size: size(&self.least, "min_size")?,
-            max_size: size(&self.most, "max_size")?,
-            limit: 500,
-            ..KeySearch::default()
-        })
-    }
-}
-
-/// What was found so far.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Found {
-    hits: Vec<Hit>,
-    looked: u64,
-    of: Option<u64>,
-    read: u64,
-    note: String,
-    next: Option<Key>,
-}
-
-impl Found {
-    /// `12 found · looked at 340 000 of 1 002 341`.
-    fn words(&self, busy: bool) -> String {
-        let mut words = vec![format!("{} found", format::count(self.hits.len() as u64))];
-        let all = !busy && self.next.is_none();
-        words.push(match self.of {
-            Some(of) if !all => format!("looked at {} of {}", format::count(self.looked), format::count(of)),
-            _ => format!("looked at {}", format::count(self.looked)),
-        });
-        if self.read > 0 {
-            words.push(format!("{} of values read", format::bytes(self.read)));
-        }
-        if !all && !busy {
-            words.push("not finished".to_owned());
-        }
-        words.join(" · ")
-    }
-
-    fn rows(&self, range: std::ops::Range<usize>) -> Vec<Row> {
-        let hits = self.hits.get(range.start..range.end.min(self.hits.len())).unwrap_or_default();
-        let row = |(n, hit): (usize, &Hit)| Row {
-            index: range.start + n,
-            what: What::Key,
-            name: hit.key.clone(),
-            label: hit.key.to_string(),
-            depth: 1,
-            keys: None,
-            size: hit.meta.size.map(|size| size.0),
-            note: hit.excerpt.clone(),
-            position: (range.start + n + 1, self.next.is_none().then_some(self.hits.len())),
-        };
-        hits.iter().enumerate().map(row).collect()
-    }
-}
 
 /// The state of the search.
 #[derive(Clone, Copy)]
@@ -297,6 +200,10 @@ impl Search {
         let submit = move |event: ev::SubmitEvent| {
             event.prevent_default();
             self.begin();
+            // The button that was pressed is busy and hears no keys; Esc is to lead back.
+            if let Some(input) = input.get_untracked() {
+                let _ = input.focus();
+            }
         };
         let escape = move |event: ev::KeyboardEvent| {
             if event.key() == "Escape" {
@@ -432,44 +339,5 @@ impl Search {
             </div>
         }
         .boxed()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_is_checked_before_it_is_asked() {
-        let typed = Typed { pattern: "leader".into(), changed: "60".into(), least: "10".into(), ..Typed::default() };
-        let search = typed.search(Timestamp(7_200_000)).expect("a search");
-        assert_eq!(search.changed_since, Some(Timestamp(3_600_000)));
-        assert_eq!((search.min_size, search.max_size), (Some(Wide(10)), None));
-        let wrong = |typed: Typed| typed.search(Timestamp(0)).expect_err("wrong").fields[0].field.clone();
-        assert_eq!(wrong(Typed { least: "1 MiB".into(), ..Typed::default() }), "min_size");
-        assert_eq!(wrong(Typed { lease: "none".into(), ..Typed::default() }), "lease");
-        assert!(Typed { lease: " ".into(), ..Typed::default() }.is_empty());
-        assert!(!Typed { changed: "5".into(), ..Typed::default() }.is_empty(), "all that changed lately");
-    }
-
-    #[test]
-    fn progress_says_what_was_looked_at_and_whether_that_is_all() {
-        let mut found = Found { looked: 340_000, of: Some(1_002_341), next: Some(Key::raw("m")), ..Found::default() };
-        let said = |found: &Found, busy| found.words(busy).replace('\u{202f}', " ");
-        assert_eq!(said(&found, true), "0 found · looked at 340 000 of 1 002 341");
-        assert!(said(&found, false).ends_with(" · not finished"));
-        found.next = None;
-        found.read = 2048;
-        assert_eq!(said(&found, false), "0 found · looked at 340 000 · 2 KiB of values read");
-    }
-
-    #[test]
-    fn hits_are_rows_by_their_whole_names() {
-        let hit = |name| Hit { key: Key::raw(name), meta: crate::sample::key_meta(), excerpt: "…x…".into() };
-        let found = Found { hits: vec![hit("/a/b"), hit("/c")], ..Found::default() };
-        let rows = found.rows(1..32);
-        assert_eq!(rows.len(), 1);
-        assert_eq!((rows[0].index, rows[0].label.as_str(), rows[0].position), (1, "/c", (2, Some(2))));
-        assert!(found.rows(5..9).is_empty());
     }
 }

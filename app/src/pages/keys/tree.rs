@@ -284,7 +284,9 @@ impl Tree {
                 position: (level.entries.len() + 1, None),
             });
         };
-        let rest = entry.name.0.strip_prefix(level.prefix.as_bytes()).unwrap_or(entry.name.as_bytes());
+        // A key that is spelt like its folder has nothing left: it is told by its whole name.
+        let rest = entry.name.0.strip_prefix(level.prefix.as_bytes()).filter(|rest| !rest.is_empty());
+        let rest = rest.unwrap_or(entry.name.as_bytes());
         let what = match entry.meta {
             Some(_) => What::Key,
             None => What::Folder(self.is_open(&entry.name)),

@@ -69,6 +69,10 @@ fn a_key_that_is_also_a_folder_is_told_from_it() {
     assert_eq!(tree.row(0).map(|row| row.what), Some(What::Key));
     assert_eq!(tree.row(1).map(|row| row.what), Some(What::Folder(false)));
     assert!(tree.entry(&Key::raw("/a")).is_some_and(|entry| entry.meta.is_some()));
+    let mut tree = Tree::of(page(vec![folder("/b/", 1)], None));
+    tree.open(&Key::raw("/b/"));
+    tree.put(&Key::raw("/b/"), page(vec![key("/b/")], None), false);
+    assert_eq!(tree.row(1).map(|row| row.label).as_deref(), Some("/b/"), "a key that is spelt like its folder");
 }
 
 #[test]

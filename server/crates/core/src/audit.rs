@@ -5,11 +5,12 @@ use crate::{
     actor::Actor,
     console::Console,
     error::CoreError,
-    permit::{Permit, act},
+    permit::{Permit, act, action_name},
 };
 use quorate_domain::{
-    Timestamp,
+    Action, Role, Timestamp,
     audit::{AuditEvent, AuditOutcome, AuditPage},
+    keys::about_keys,
 };
 use quorate_store::{NewAudit, Tx};
 
@@ -96,26 +97,55 @@ impl Console {
         Ok(())
     }
 
-    /// One page of the trail, newest first; `before` is the cursor of the page before.
+    /// One page of the trail, newest first; `before` is the cursor of the page before. For somebody whose rules narrow which
+    /// keys there are to see, rows about keys do not say which.
     ///
     /// # Errors
     /// The storage failed.
     pub async fn audit_page(
         &self,
-        _permit: &Permit<act::ViewAudit>,
+        permit: &Permit<act::ViewAudit>,
         before: Option<i64>,
         limit: u32,
     ) -> Result<AuditPage, CoreError> {
         let limit = limit.clamp(1, PAGE_MAX);
-        let events: Vec<AuditEvent> = self.0.store.audit_page(before, limit).await?;
+        let mut events: Vec<AuditEvent> = self.0.store.audit_page(before, limit).await?;
         let next = events.last().map(|event| event.seq).filter(|_| events.len() == limit as usize);
+        let actor = permit.actor();
+        if actor.role != Role::Admin && !actor.key_rules.is_empty() {
+            events.iter_mut().filter(|event| names_keys(&event.action)).for_each(hide_keys);
+        }
         Ok(AuditPage { events, next })
     }
+}
+
+/// Whether rows of this action say names or prefixes of keys.
+fn names_keys(action: &str) -> bool {
+    let denial = |of: &Action| about_keys(*of) && action_name(*of) == action;
+    action.starts_with("key.")
+        || action.starts_with("lease.")
+        || action == "user.key_rules"
+        || Action::ALL.iter().any(denial)
+}
+
+fn hide_keys(event: &mut AuditEvent) {
+    event.object.clear();
+    event.detail = "About keys: your rules narrow which ones you see".to_owned();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_about_keys_are_told_from_all_others() {
+        for action in ["key.put", "key.settings", "lease.revoke", "permit.read_values", "user.key_rules"] {
+            assert!(names_keys(action), "{action}");
+        }
+        for action in ["host.trust", "permit.view_hosts", "login.failed", "user.role", "operation.start"] {
+            assert!(!names_keys(action), "{action}");
+        }
+    }
 
     #[test]
     fn a_row_stays_one_line_and_short() {

@@ -23,7 +23,7 @@ pub use export::{Export, ExportQuery};
 pub(crate) use files::KEPT_MILLIS;
 pub use quorate_keys::files::FileFormat;
 
-use crate::config::Config;
+use crate::{config::Config, error::CoreError};
 use client::Clients;
 use quorate_domain::ClusterId;
 use quorate_keys::{Budget, Keeper};
@@ -37,6 +37,11 @@ use tokio::time::Instant;
 
 /// For how long an index is kept after somebody looked.
 const KEPT: Duration = Duration::from_secs(600);
+
+/// Work that may take longer than a task of the runtime should.
+async fn unhurried<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| CoreError::caused("looking at keys broke off", e))
+}
 
 /// What a running console knows of clusters' keys.
 pub(crate) struct KeyParts {

@@ -219,7 +219,7 @@ impl Console {
         }
     }
 
-    async fn record_denial(&self, actor: &Actor, action: &str, object: &str, why: &str) {
+    pub(crate) async fn record_denial(&self, actor: &Actor, action: &str, object: &str, why: &str) {
         let draft = AuditDraft::by(actor, action, object).outcome(AuditOutcome::Denied).detail(why);
         if let Err(error) = self.record(draft).await {
             tracing::error!(error = %error, "a denial could not be written to the audit trail");
@@ -275,7 +275,8 @@ fn rules_refusal(actor: &Actor, action: Action, scope: &Scope) -> Option<String>
     })
 }
 
-fn action_name(action: Action) -> String {
+/// An action as rows of refusals say it.
+pub(crate) fn action_name(action: Action) -> String {
     match serde_json::to_value(action) {
         Ok(serde_json::Value::String(word)) => format!("permit.{word}"),
         _ => "permit".into(),

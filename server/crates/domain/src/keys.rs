@@ -10,7 +10,7 @@ mod value;
 
 pub use bulk::*;
 pub use edit::*;
-pub use key::{BadEscape, KEY_MAX, Key};
+pub use key::{BadEscape, KEY_MAX, Key, hidden};
 pub use rules::*;
 pub use value::*;
 

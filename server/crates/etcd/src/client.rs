@@ -152,7 +152,7 @@ impl MemberClient {
             // On the heap: two calls and what may come between would else lie side by side in every future around this one.
             match Box::pin(ask.clone()(line.clone())).await {
                 Err(error @ EtcdError::Unreachable { .. }) => {
-                    Err(Box::pin(self.shared.endpoint.refusal()).await.unwrap_or(error))
+                    Err(error.or_told(Box::pin(self.shared.endpoint.refusal()).await))
                 }
                 Err(error) if error.wants_login(line.token.is_some()) => {
                     match Box::pin(self.log_in(&line.channel)).await? {

@@ -73,6 +73,11 @@ impl EtcdError {
         self.is_refusal("required revision has been compacted")
     }
 
+    /// Whether the cluster has not come to the revision that was asked for; after a restore it may be one that it had.
+    pub fn is_ahead(&self) -> bool {
+        self.is_refusal("required revision is a future revision")
+    }
+
     /// Whether the database is full (NOSPACE).
     pub fn is_out_of_space(&self) -> bool {
         self.is_refusal("database space exceeded")
@@ -113,6 +118,11 @@ impl EtcdError {
             || (!logged_in && any(&["permission denied", "user name not found"]))
     }
 
+    /// This error, or what dialling anew `told`, which may say more: never that nothing was sent when something was.
+    pub(crate) fn or_told(self, told: Option<Self>) -> Self {
+        told.filter(|told| told.may_have_happened() || !self.may_have_happened()).unwrap_or(self)
+    }
+
     pub(crate) fn unreachable(source: Box<dyn Error + Send + Sync>) -> Self {
         Self::Unreachable { reason: reason(source.as_ref()), source }
     }
@@ -127,6 +137,10 @@ impl From<Status> for EtcdError {
         }
         match message.as_str() {
             "etcdserver: no leader" => Self::NoLeader,
+            // A member that stops says so to whoever waits, also of what it has proposed already.
+            "etcdserver: server stopped" => {
+                Self::Unreachable { reason: "the member was stopped".to_owned(), source: Box::new(status) }
+            }
             m if m.starts_with("etcdserver: request timed out") => Self::NoMajority { message },
             _ if status.code() == Code::DeadlineExceeded => Self::NoMajority { message },
             _ => Self::Refused { code: status.code(), message },
@@ -220,6 +234,28 @@ mod tests {
         let error = EtcdError::from(dead);
         assert!(error.is_silence());
         assert_eq!(error.to_string(), "connection refused: nothing listens there");
+    }
+
+    fn broken(kind: io::ErrorKind) -> EtcdError {
+        EtcdError::unreachable(Box::new(io::Error::from(kind)))
+    }
+
+    #[test]
+    fn a_change_that_a_stopping_member_took_may_have_happened() {
+        let error = EtcdError::from(Status::new(Code::Unavailable, "etcdserver: server stopped"));
+        assert!(error.may_have_happened() && error.is_silence(), "{error:?}");
+    }
+
+    #[test]
+    fn dialling_anew_never_makes_what_was_sent_unsent() {
+        use io::ErrorKind::{BrokenPipe, ConnectionRefused};
+        let kept = broken(BrokenPipe).or_told(Some(broken(ConnectionRefused)));
+        assert!(kept.may_have_happened(), "{kept}");
+        let unsent = broken(ConnectionRefused).or_told(Some(broken(ConnectionRefused)));
+        assert!(!unsent.may_have_happened(), "{unsent}");
+        let more = EtcdError::Unreachable { reason: "its certificate has expired".into(), source: "tls".into() };
+        assert_eq!(broken(BrokenPipe).or_told(Some(more)).to_string(), "its certificate has expired");
+        assert!(broken(BrokenPipe).or_told(None).may_have_happened());
     }
 
     #[test]

@@ -120,6 +120,8 @@ impl RangeEnd {
 /// What was there.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct RangeReply {
+    /// etcd's number of the cluster.
+    pub cluster_id: u64,
     /// The member's revision when it answered.
     pub revision: i64,
     /// The keys in order.
@@ -192,6 +194,7 @@ fn kv(etcd: &Client) -> etcd_client::KvClient {
 
 fn reply(mut answer: GetResponse) -> Result<RangeReply, EtcdError> {
     Ok(RangeReply {
+        cluster_id: answer.header().map_or(0, ResponseHeader::cluster_id),
         revision: revision(answer.header())?,
         count: u64::try_from(answer.count()).unwrap_or_default(),
         more: answer.more(),

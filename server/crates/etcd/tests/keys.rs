@@ -167,7 +167,7 @@ async fn a_watch_tells_what_was_before_and_begins_where_it_is_told_to() {
     put(&client, "/a/x", b"2").await;
     client.delete_range(b"/a/x", &RangeEnd::Single, CALL).await.expect("delete");
     let range = WatchRange { from: b"/a/".to_vec(), end: RangeEnd::of_prefix(b"/a/"), start: first, before: true };
-    let mut watch = client.watch(&range, CALL).await.ok().expect("a watch");
+    let mut watch = client.watch(&range, CALL).await.expect("a watch");
     let heard = hear(&mut watch, 3).await;
     let said: Vec<_> = heard
         .iter()
@@ -199,7 +199,7 @@ async fn a_watch_from_before_a_compaction_says_where_it_can_begin() {
     };
     assert!(matches!(end, WatchEnd::Compacted(at) if at == second), "{end:?}");
     let again = WatchRange { start: second + 1, ..range };
-    let mut watch = client.watch(&again, CALL).await.ok().expect("a watch");
+    let mut watch = client.watch(&again, CALL).await.expect("a watch");
     let heard = hear(&mut watch, 1).await;
     assert_eq!((heard[0].pair.mod_revision, heard[0].before.as_ref().map(|p| p.mod_revision)), (third, Some(second)));
 }
@@ -213,7 +213,7 @@ async fn a_large_answer_of_a_watch_comes_in_parts_and_whole() {
         put(&client, "k", &vec![b'x'; 1_000_000]).await;
     }
     let range = WatchRange { from: b"k".to_vec(), start: first, before: true, ..WatchRange::default() };
-    let mut watch = client.watch(&range, CALL).await.ok().expect("a watch");
+    let mut watch = client.watch(&range, CALL).await.expect("a watch");
     let heard = hear(&mut watch, 7).await;
     let revisions: Vec<i64> = heard.iter().map(|h| h.pair.mod_revision).collect();
     assert_eq!(revisions, (first..first + 7).collect::<Vec<_>>());
@@ -224,7 +224,7 @@ async fn a_watch_ends_with_its_member() {
     let mut etcd = EtcdCluster::start(1).await;
     let client = etcd.client(0);
     let range = WatchRange { end: RangeEnd::Last, ..WatchRange::default() };
-    let mut watch = client.watch(&range, CALL).await.ok().expect("a watch");
+    let mut watch = client.watch(&range, CALL).await.expect("a watch");
     etcd.member_mut(0).kill();
     let end = timeout(PATIENCE, watch.next()).await.expect("in time").expect_err("it is dead");
     assert!(matches!(end, WatchEnd::Broken(_)), "{end:?}");

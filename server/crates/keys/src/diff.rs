@@ -14,6 +14,8 @@ use std::time::Duration;
 const SIDE: usize = PREVIEW;
 /// Bytes of a document that is compared field by field.
 const DOCUMENT: usize = 2 * 1024 * 1024;
+/// Lines that are shown.
+const LINES: usize = 10_000;
 /// After this the difference is right, but not the smallest one.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -34,8 +36,10 @@ pub fn diff(from: &[u8], to: &[u8]) -> ValueDiff {
         _ => (false, hex_of(old_bytes), hex_of(new_bytes)),
     };
     same_json &= !same;
-    let cut = old_text.1 || new_text.1 || cut_inside;
-    ValueDiff { lines: lines(&old_text.0, &new_text.0), same, same_json, cut }
+    let mut lines = lines(&old_text.0, &new_text.0);
+    let cut = old_text.1 || new_text.1 || cut_inside || lines.len() > LINES;
+    lines.truncate(LINES);
+    ValueDiff { lines, same, same_json, cut }
 }
 
 fn lines_of(text: &str) -> (String, bool) {
@@ -197,7 +201,7 @@ mod tests {
         let large = "line\n".repeat(100_000);
         let found = diff(large.as_bytes(), format!("{large}more").as_bytes());
         assert!(found.cut && !found.same);
-        assert!(found.lines.len() <= SIDE);
+        assert_eq!(found.lines.len(), LINES);
     }
 
     proptest! {

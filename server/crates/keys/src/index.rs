@@ -12,7 +12,7 @@ mod walk;
 
 pub(crate) use changes::KeyChange;
 pub(crate) use child::{Child, child, skip_after};
-pub(crate) use search::{Wanted, changed_note, hits_of, join};
+pub(crate) use search::{Searching, Wanted, changed_note, hits_of, join};
 
 use block::{Block, Keys, Meta};
 use quorate_domain::{
@@ -29,6 +29,8 @@ use walk::Walk;
 const BLOCK: usize = 256;
 /// A block with more is split.
 const BLOCK_MAX: usize = 512;
+/// Bytes of keys that a block has at most, unless one key has more: a block is read whole.
+const BLOCK_BYTES: usize = 1 << 20;
 /// A block with fewer joins the one after it.
 const BLOCK_MIN: usize = 64;
 /// What the allocator keeps beside each piece of memory.
@@ -101,7 +103,7 @@ impl Index {
             if open.len() > 0 && open.key(open.len() - 1) >= pair.key.as_slice() {
                 continue;
             }
-            if open.len() == BLOCK {
+            if open.len() == BLOCK || (open.len() > 0 && open.bytes() + pair.key.len() > BLOCK_BYTES) {
                 self.push(&open);
                 open.clear();
             }
@@ -131,6 +133,21 @@ impl Index {
     /// Notes how large the value of `key` was when it had this `mod_revision`; nothing if it has another by now.
     pub fn set_size(&mut self, key: &[u8], mod_revision: u64, size: u64) {
         self.set_sizes(&[(Key(key.to_vec()), mod_revision, size)]);
+    }
+
+    /// The first key and the last one, with what is known of them; none where there are no keys.
+    pub(crate) fn ends(&self) -> Option<[(Key, KeyMeta); 2]> {
+        let mut walk = Walk::new(self);
+        let mut end = |seek: fn(&mut Walk<'_>)| {
+            seek(&mut walk);
+            walk.current().map(|(key, meta)| (Key(key.to_vec()), meta.known()))
+        };
+        let first = end(|walk| walk.seek(b""))?;
+        let last = end(|walk| {
+            walk.seek_end(None);
+            walk.back();
+        })?;
+        Some([first, last])
     }
 
     /// What is known of a key; none where it is not there.

@@ -8,12 +8,14 @@ mod task;
 
 use crate::{
     budget::{Budget, OverBudget, Share},
-    index::Index,
+    index::{Index, Searching},
+    matcher::Matcher,
+    visible::Visible,
 };
 use async_trait::async_trait;
 use quorate_domain::{
     Timestamp,
-    keys::{IndexPhase, IndexState, Key},
+    keys::{IndexPhase, IndexState, Key, KeySearch, SearchPage},
     wide::Wide,
 };
 use quorate_etcd::MemberClient;
@@ -21,7 +23,14 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+
+/// For how long a search holds changes up.
+const HELD: Duration = Duration::from_millis(5);
 
 /// Whom a keeper may ask.
 #[async_trait]
@@ -61,6 +70,41 @@ impl Keeper {
         self.shared.read().index.as_ref().map(look)
     }
 
+    /// Searches the index for `slice` at most, and holds changes up only for a small part of it at a time; as [`Self::read`] and
+    /// [`Index::search`].
+    pub fn search(
+        &self,
+        search: &KeySearch,
+        matcher: &Matcher,
+        visible: &Visible,
+        slice: Duration,
+    ) -> Option<SearchPage> {
+        let end = Instant::now() + slice;
+        let mut searching = Searching::new(search);
+        loop {
+            let part = end.min(Instant::now() + HELD);
+            let held = self.shared.read();
+            let over = searching.go_on(held.index.as_ref()?, matcher, visible, || Instant::now() >= part);
+            drop(held);
+            if over || Instant::now() >= end {
+                return Some(searching.page());
+            }
+        }
+    }
+
+    /// Whether there is an index, waiting at most so long for one that is being listed the first time.
+    pub async fn built(&self, within: Duration) -> bool {
+        let mut reached = self.shared.reached.subscribe();
+        let (phase, there) = {
+            let held = self.shared.read();
+            (held.state.phase, held.index.is_some())
+        };
+        if there || phase != IndexPhase::Building {
+            return there;
+        }
+        timeout(within, reached.wait_for(|now| *now > 0)).await.is_ok_and(|shown| shown.is_ok())
+    }
+
     /// Whether the index shows `revision`, waiting for it at most so long: somebody who wrote then sees it. False at once
     /// where there is no index.
     pub async fn reached(&self, revision: u64, within: Duration) -> bool {
@@ -78,6 +122,8 @@ impl Keeper {
         let Some(index) = held.index.as_mut() else { return };
         index.set_sizes(sizes);
         held.state.sizes_at = Some(at);
+        // One that is too large now is given up with the next change: whoever follows it is the one to list it again.
+        let _ = held.weigh(0);
     }
 }
 
@@ -101,6 +147,8 @@ struct Shared {
 /// The index and what is said of it.
 struct Held {
     index: Option<Index>,
+    /// etcd's number of the cluster that the index is of.
+    cluster: u64,
     state: IndexState,
     /// None once the keeper is gone.
     share: Option<Share>,
@@ -109,7 +157,7 @@ struct Held {
 impl Shared {
     fn new(budget: Arc<Budget>) -> Self {
         let state = IndexState { phase: IndexPhase::Building, ..IndexState::default() };
-        let held = Held { index: None, state, share: Some(Share::new(budget)) };
+        let held = Held { index: None, cluster: 0, state, share: Some(Share::new(budget)) };
         Self { held: RwLock::new(held), reached: watch::Sender::new(0) }
     }
 

@@ -13,6 +13,11 @@ use std::ops::Range;
 /// The longest pattern that is taken, in bytes.
 const PATTERN_MAX: usize = 1000;
 
+/// What a pattern may take when it is compiled, and while it is held against something: in bytes. A larger one could hold a
+/// processor for minutes.
+const COMPILED_MAX: usize = 256 << 10;
+const SCRATCH_MAX: usize = 1 << 20;
+
 /// A compiled pattern.
 pub struct Matcher {
     how: How,
@@ -57,7 +62,7 @@ impl Matcher {
                     literal.extend(bytes.iter().copied().take_while(|c| !special(c)));
                 }
                 // The flag for case is in the text already.
-                How::Pattern(RegexBuilder::new(glob.regex()).dot_matches_new_line(true).build().map_err(too_large)?)
+                How::Pattern(bounded(glob.regex()).dot_matches_new_line(true).build().map_err(too_large)?)
             }
         };
         Ok(Self { how, literal })
@@ -90,7 +95,7 @@ impl Matcher {
 }
 
 fn regex(pattern: &str, ignore_case: bool) -> Result<Regex, FieldError> {
-    RegexBuilder::new(pattern).case_insensitive(ignore_case).build().map_err(|error| match error {
+    bounded(pattern).case_insensitive(ignore_case).build().map_err(|error| match error {
         // The last line is the reason; those before it draw the place, which needs a fixed-width face.
         regex::Error::Syntax(text) => {
             let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
@@ -98,6 +103,12 @@ fn regex(pattern: &str, ignore_case: bool) -> Result<Regex, FieldError> {
         }
         other => too_large(other),
     })
+}
+
+fn bounded(pattern: &str) -> RegexBuilder {
+    let mut builder = RegexBuilder::new(pattern);
+    builder.size_limit(COMPILED_MAX).dfa_size_limit(SCRATCH_MAX);
+    builder
 }
 
 fn too_large(_: regex::Error) -> FieldError {
@@ -158,13 +169,25 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_said_at_the_field() {
         let long = "a".repeat(PATTERN_MAX + 1);
-        for (how, pattern) in
-            [(Match::Regex, "("), (Match::Glob, "[a"), (Match::Regex, "(a{900}){900}"), (Match::Prefix, &*long)]
-        {
+        for (how, pattern) in [
+            (Match::Regex, "("),
+            (Match::Glob, "[a"),
+            (Match::Regex, "(a{900}){900}"),
+            (Match::Regex, "\\w{500}"),
+            (Match::Prefix, &*long),
+        ] {
             let search = KeySearch { pattern: pattern.to_owned(), how, ..KeySearch::default() };
             let error = Matcher::new(&search).err().expect("refused");
             assert_eq!(error.field, "pattern");
             assert!(!error.message.contains('\n'), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_pattern_as_long_as_may_be_compiles_in_any_case() {
+        for how in [Match::Substring, Match::Prefix, Match::Glob] {
+            let long = "k".repeat(PATTERN_MAX);
+            assert!(matcher(how, &long, true).key("K".repeat(PATTERN_MAX).as_bytes()), "{how:?}");
         }
     }
 

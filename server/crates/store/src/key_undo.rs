@@ -1,6 +1,7 @@
 //! What the console keeps of keys that it overwrote or deleted. Invariant: a value is sealed and bound to its row; a row is
 //! there before its change is sent, with revision 0 until etcd has said what became of it. When a change can be taken back
-//! is decided in `core::keys`; rows go when their time is over (`prune`), and with their cluster.
+//! is decided in `core::keys`; rows go when their time is over (`prune`), with their cluster, and the oldest ones where a
+//! cluster's take too much room.
 
 use crate::{
     Result, Store, StoreError, Tx,
@@ -39,6 +40,11 @@ pub struct KeptChange {
     /// The value before.
     pub value: KeptValue,
 }
+
+/// Bytes that what is kept of one cluster may take.
+pub(crate) const ROOM: i64 = 256 << 20;
+/// A value of so many bytes makes room at once; for smaller ones `prune` does, because it looks at every row.
+const LARGE: usize = 64 << 10;
 
 const READING: &str = "reading changes of keys that can be taken back";
 
@@ -118,7 +124,24 @@ impl Tx {
         .bind(sealed.key_id)
         .bind(sealed.bytes);
         self.execute(query, "keeping what a change overwrites").await?;
+        if value.len() >= LARGE {
+            self.make_room_for_undos(cluster, ROOM).await?;
+        }
         Ok(())
+    }
+
+    /// Drops the oldest of a cluster that do not fit into `room` bytes with the younger ones; how many.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn make_room_for_undos(&mut self, cluster: &ClusterId, room: i64) -> Result<u64> {
+        let query = sqlx::query(
+            "DELETE FROM key_undo WHERE rowid IN (SELECT id FROM (
+                 SELECT rowid AS id, SUM(LENGTH(sealed)) OVER (ORDER BY at DESC, rowid DESC) AS kept
+                 FROM key_undo WHERE cluster = ?) WHERE kept > ?)",
+        );
+        let query = query.bind(cluster.as_str()).bind(room);
+        self.execute(query, "dropping what was kept of the oldest changes").await
     }
 
     /// Notes the revision of a change that was done.

@@ -1,8 +1,8 @@
 //! What is thrown away. Invariant: status events after 90 days, output of ended operations after 30, whatever has
-//! expired at once; audit rows, operations and their logs never. Deletes go in small transactions, so that nobody who
+//! expired at once, and the oldest of kept values where there are too many; audit rows, operations and their logs never. Deletes go in small transactions, so that nobody who
 //! writes waits long.
 
-use crate::{Result, Store, StoreError, tx::Query};
+use crate::{Result, Store, StoreError, key_undo::ROOM, tx::Query};
 use quorate_domain::Timestamp;
 use sqlx::{Executor, Row};
 
@@ -88,6 +88,17 @@ impl Store {
                 sqlx::query("DELETE FROM key_undo WHERE rowid IN (SELECT rowid FROM key_undo WHERE until <= ? LIMIT ?)")
             })
             .await?;
+        let oldest = self
+            .delete_old(ROOM, || {
+                sqlx::query(
+                    "DELETE FROM key_undo WHERE rowid IN (SELECT id FROM (
+                         SELECT rowid AS id,
+                             SUM(LENGTH(sealed)) OVER (PARTITION BY cluster ORDER BY at DESC, rowid DESC) AS kept
+                         FROM key_undo) WHERE kept > ? ORDER BY kept DESC LIMIT ?)",
+                )
+            })
+            .await?;
+        let key_undos = key_undos + oldest;
         // One by one: a file can be a quarter of a gigabyte.
         let key_files = self
             .delete_old(now.0, || {

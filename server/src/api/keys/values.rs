@@ -7,6 +7,7 @@ use crate::{
         caller::{Caller, Id, Params},
         problem::ApiProblem,
     },
+    events,
     state::AppState,
     transfers::keys::{attachment, tag},
 };
@@ -143,13 +144,13 @@ pub async fn get_key_value_raw(
     let RawQuery { key, revision, reveal } = query;
     let mut query = ValueQuery { key: written("key", &key)?, revision, form: None, all: false, reveal: false };
     let permit = reader(&state, &caller, id, &query.key).await?;
-    let view = state.console.value(&permit, &query).await?;
-    let tag = tag(view.meta.mod_revision);
+    let (written_at, read_at) = state.console.value_written(&permit, &query).await?;
+    let tag = tag(written_at);
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     // Of the revision that the tag is of, whatever was written since.
-    query = ValueQuery { revision: query.revision.or(Some(view.revision)), reveal, ..query };
+    query = ValueQuery { revision: Some(read_at), reveal, ..query };
     let bytes = state.console.value_bytes(&permit, &query).await?;
     Ok(([(header::ETAG, tag)], attachment(&query.key, bytes)).into_response())
 }
@@ -199,4 +200,28 @@ pub async fn get_key_on_every_member(
     }
     let permit = reader(&state, &caller, id, &key).await?;
     Ok(Json(state.console.every_member(&permit).await?))
+}
+
+/// Which keys are watched.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WatchQuery {
+    /// Keys that start with this; all without it.
+    #[serde(default)]
+    #[param(value_type = Option<Key>)]
+    pub prefix: String,
+}
+
+/// Changes of keys as server-sent events, from now on; each event's data is a `LiveMessage`. It says what it missed, and goes on
+/// by itself when a member dies or etcd is compacted.
+#[utoipa::path(get, path = "/api/v1/clusters/{id}/keys/watch", tag = "keys", params(("id" = ClusterId, Path), WatchQuery),
+    responses((status = 200, content_type = "text/event-stream", body = String)))]
+pub async fn watch_keys(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Id(id): Id<ClusterId>,
+    Params(query): Params<WatchQuery>,
+) -> Result<Response, ApiProblem> {
+    events::key_stream(&state, &caller, &headers, id, written("prefix", &query.prefix)?).await
 }

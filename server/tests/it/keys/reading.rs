@@ -1,7 +1,7 @@
 //! Pages over compactions, searches, what a key was, what each member says.
 
 use super::{Keys, field, outcome, wide};
-use crate::support::until;
+use crate::{streams::reads, support::until};
 use quorate_domain::Role;
 use quorate_testkit::etcd::{CALL, EtcdCluster, PATIENCE};
 use reqwest::{Method, StatusCode};
@@ -191,4 +191,17 @@ async fn every_member_says_the_same_of_a_key() {
         assert_eq!(member["digest"].as_str().expect("a digest").len(), 16);
     }
     assert!(all["words"].as_str().is_some_and(|words| !words.is_empty()), "{all}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_come_as_they_happen_to_whoever_may_read_them() {
+    let keys = Keys::of(1).await;
+    let watch = async |role, prefix| keys.asked(role, Method::GET, "/keys/watch", &[("prefix", prefix)]).send().await;
+    let mut open = watch(Role::Operator, "/jobs/").await.expect("a stream");
+    assert_eq!(open.status(), StatusCode::OK);
+    assert!(reads(&mut open, "\"revision\"").await, "it says from which revision on");
+    keys.made("/other/1", "not asked for").await;
+    keys.made("/jobs/1", "first words").await;
+    assert!(reads(&mut open, "first words").await);
+    assert_eq!(watch(Role::Viewer, "/jobs/").await.expect("answer").status(), StatusCode::FORBIDDEN);
 }

@@ -47,6 +47,8 @@ async fn a_rule_narrows_a_user_to_a_prefix_and_never_an_admin() {
     assert_eq!(keys.names(Role::Operator, "", "", "10").await, ["/team/a", "/team/b"]);
     assert_eq!(keys.names(Role::Operator, "", "/", "10").await, ["/team/"]);
     assert_eq!(keys.names(Role::Admin, "", "", "10").await.len(), 4);
+    let (_, settings) = outcome(keys.asked(Role::Operator, Method::GET, "/keys/settings", &[])).await;
+    assert_eq!(settings["masked"], json!([]), "what is masked elsewhere is a name too");
     let get =
         async |key: &str| outcome(keys.asked(Role::Operator, Method::GET, "/keys/value", &[("key", key)])).await.0;
     assert_eq!(get("/team/a").await, StatusCode::OK);

@@ -2,7 +2,7 @@
 //! says which; it names only keys that the asker may see, and looks in no masked value; a search takes a slice of time or
 //! bytes a call, so that it can be shown as it goes and given up. The index itself is `quorate_keys::Keeper`'s.
 
-use super::client::KeyClient;
+use super::{client::KeyClient, unhurried};
 use crate::{
     console::Console,
     error::{CoreError, chain},
@@ -40,17 +40,16 @@ impl Console {
     /// answer.
     pub async fn keys_page(&self, permit: &Permit<act::ViewKeys>, query: &KeyQuery) -> Result<KeyPage, CoreError> {
         let cluster = permit.cluster()?;
-        let visible = self.visible(permit.actor(), cluster, Action::ViewKeys).await?;
+        let visible = self.visible_to(permit.actor(), cluster).await?;
         let keeper = self.key_index_of(cluster)?;
         if query.descending {
             // A small cluster's is there in a moment; a page in the other order would only be thrown away.
-            keeper.reached(1, SOON).await;
+            keeper.built(SOON).await;
         }
         let narrowed =
             if visible.is_all() { "" } else { "Only keys that you and the console's user in etcd may see are listed." };
         let (wanted, seen, from) = (query.clone(), visible.clone(), keeper.clone());
-        let found = unhurried(move || from.read(|index| index.page(&wanted, &seen))).await?;
-        let index = keeper.state();
+        let (found, index) = unhurried(move || (from.read(|index| index.page(&wanted, &seen)), from.state())).await?;
         if let Some((entries, next, keys)) = found {
             let (source, revision, note) = (Source::Index, index.revision, narrowed.to_owned());
             return Ok(KeyPage { source, revision, entries, next, keys: Some(Wide(keys)), note, index });
@@ -61,12 +60,17 @@ impl Console {
         }
         let page =
             self.ask_for_keys(cluster, async |client| pager::page(&client, query, &visible, ANSWER).await).await?;
-        let order = if query.descending { "Names are from the first to the last: there is no index." } else { "" };
+        // From here on there may be an index, which would go on in the other order.
+        let next = page.next.filter(|_| !query.descending);
+        let order = match query.descending {
+            true => "Only the first names are listed, from the first to the last: there is no index.",
+            false => "",
+        };
         Ok(KeyPage {
             source: Source::Etcd,
             revision: Wide(page.revision),
             entries: page.entries,
-            next: page.next,
+            next,
             keys: page.keys.map(Wide),
             note: sentences(&[&page.note, narrowed, order]),
             index,
@@ -103,20 +107,18 @@ impl Console {
         }
         let cluster = permit.cluster()?;
         let matcher = matcher(search)?;
-        let visible = self.visible(permit.actor(), cluster, Action::ViewKeys).await?;
+        let visible = self.visible_to(permit.actor(), cluster).await?;
         let keeper = self.key_index_of(cluster)?;
         let (wanted, pattern, seen, from) = (search.clone(), matcher.clone(), visible.clone(), keeper.clone());
-        let found = unhurried(move || {
-            let end = Instant::now() + SLICE;
-            from.read(|index| index.search(&wanted, &pattern, &seen, || Instant::now() >= end))
-        });
-        if let Some(page) = found.await? {
+        let found = unhurried(move || (from.search(&wanted, &pattern, &seen, SLICE), from.state()));
+        let (found, index) = found.await?;
+        if let Some(page) = found {
             return Ok(page);
         }
         let mut page = self
             .ask_for_keys(cluster, async |client| pager::search_keys(&client, search, &matcher, &visible, ANSWER).await)
             .await?;
-        let asked = format!("etcd was asked, because {}.", missing(&keeper.state()));
+        let asked = format!("etcd was asked, because {}.", missing(&index));
         page.note = sentences(&[&page.note, &asked]);
         Ok(page)
     }
@@ -159,7 +161,7 @@ impl Console {
         after: Option<&Key>,
     ) -> Result<SearchPage, CoreError> {
         let cluster = permit.cluster()?;
-        let visible = self.visible(permit.actor(), cluster, Action::ViewKeys).await?;
+        let visible = self.visible_to(permit.actor(), cluster).await?;
         let keeper = self.key_index_of(cluster)?;
         let (sizes, next) = self
             .ask_for_keys(cluster, async |client| {
@@ -169,8 +171,11 @@ impl Console {
         let looked = Wide(sizes.len() as u64);
         let read = Wide(sizes.iter().map(|(.., size)| size).sum());
         let (to, at) = (keeper.clone(), self.0.clock.now());
-        unhurried(move || to.set_sizes(&sizes, at)).await?;
-        let index = keeper.state();
+        let set = move || {
+            to.set_sizes(&sizes, at);
+            to.state()
+        };
+        let index = unhurried(set).await?;
         let note = match index.phase {
             IndexPhase::Live | IndexPhase::Behind => String::new(),
             _ => format!("The sizes are not kept, because {}.", missing(&index)),
@@ -228,11 +233,6 @@ impl Members for KeyMembers {
 fn matcher(search: &KeySearch) -> Result<Arc<Matcher>, CoreError> {
     let matcher = Matcher::new(search).map_err(|error| Problem::invalid(vec![error]))?;
     Ok(Arc::new(matcher))
-}
-
-/// Work that may take longer than a task of the runtime should.
-async fn unhurried<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CoreError> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| CoreError::caused("looking at an index broke off", e))
 }
 
 /// Why there is no index, to follow "because".

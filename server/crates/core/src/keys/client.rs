@@ -2,6 +2,7 @@
 //! client; one that was silent is not asked again before another one was tried; what was dialled is kept, because a way
 //! through SSH costs a second.
 
+use super::edit::read::Unread;
 use crate::{
     console::Console,
     error::CoreError,
@@ -179,9 +180,18 @@ impl Console {
         cluster: &ClusterId,
         ask: impl AsyncFnOnce(MemberClient) -> Result<T, EtcdError> + Clone,
     ) -> Result<T, CoreError> {
+        Ok(self.ask_members(cluster, ask).await?)
+    }
+
+    /// The same, for whoever wants to know what etcd said.
+    pub(super) async fn ask_members<T>(
+        &self,
+        cluster: &ClusterId,
+        ask: impl AsyncFnOnce(MemberClient) -> Result<T, EtcdError> + Clone,
+    ) -> Result<T, Unread> {
         let mut tries = 1;
         loop {
-            let client = self.key_client(cluster).await?;
+            let client = self.key_client(cluster).await.map_err(Unread::Console)?;
             match ask.clone()(client.member().clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => {
@@ -190,7 +200,7 @@ impl Console {
                         client.silent();
                     }
                     if !elsewhere || tries == TRIES {
-                        return Err(key_problem(error));
+                        return Err(Unread::Etcd(error));
                     }
                     tries += 1;
                 }
@@ -201,7 +211,7 @@ impl Console {
 
 /// What a person is told when a member did not do what was asked about keys.
 pub(crate) fn key_problem(error: EtcdError) -> CoreError {
-    use ProblemKind::{Conflict, Forbidden, Unreachable};
+    use ProblemKind::{Conflict, Forbidden, Invalid, Unreachable};
     let said = error.to_string();
     let problem = |kind, title: &str, detail: &str| Problem::new(kind, title).with_detail(detail);
     let problem = if error.is_compacted() {
@@ -223,13 +233,18 @@ pub(crate) fn key_problem(error: EtcdError) -> CoreError {
             "Grant the range to a role of that user in etcd, or choose keys that it may use.",
         )
     } else if error.is_too_large() {
-        Problem::field(
-            "value",
+        problem(
+            Invalid,
             "etcd refuses a request of this size: it takes 1.5 MiB unless --max-request-bytes says otherwise",
+            "Nothing was changed. Give the members a larger limit, or keep less in one key.",
         )
     } else if error.is_lease_gone() {
-        Problem::field("lease_id", "This lease has ended, or never was: choose another one, or none")
-    } else if says(&error, "future revision") {
+        problem(
+            Conflict,
+            "This lease has ended, or never was: choose another one, or none",
+            "Keys of a lease that has ended are gone; nothing was changed now.",
+        )
+    } else if error.is_ahead() {
         Problem::field("revision", "The cluster has not come to this revision yet")
     } else {
         match error {
@@ -247,11 +262,6 @@ pub(crate) fn key_problem(error: EtcdError) -> CoreError {
         }
     };
     problem.into()
-}
-
-/// Whether etcd said no with these words.
-pub(super) fn says(error: &EtcdError, words: &str) -> bool {
-    matches!(error, EtcdError::Refused { message, .. } if message.contains(words))
 }
 
 #[cfg(test)]
@@ -361,8 +371,8 @@ mod tests {
         let full = told(Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded");
         assert!(full.kind == ProblemKind::Conflict && full.title.contains("deletes only"), "{full:?}");
         assert_eq!(told(Code::PermissionDenied, "etcdserver: permission denied").kind, ProblemKind::Forbidden);
-        assert!(told(Code::InvalidArgument, "etcdserver: request is too large").message_for("value").is_some());
-        assert!(told(Code::NotFound, "etcdserver: requested lease not found").message_for("lease_id").is_some());
+        assert_eq!(told(Code::InvalidArgument, "etcdserver: request is too large").kind, ProblemKind::Invalid);
+        assert_eq!(told(Code::NotFound, "etcdserver: requested lease not found").kind, ProblemKind::Conflict);
         assert!(
             told(Code::OutOfRange, "etcdserver: mvcc: required revision is a future revision")
                 .message_for("revision")

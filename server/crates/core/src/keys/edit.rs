@@ -9,11 +9,12 @@ use crate::{
     actor::Actor,
     console::Console,
     error::CoreError,
+    keys::{rules::may, unhurried},
     permit::{Act, Permit, act},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use quorate_domain::{
-    ClusterId, Problem, Scope,
+    Action, ClusterId, Problem, ProblemKind, Scope,
     keys::{
         DeleteKey, EditAnswer, EditOutcome, Encoding, KEY_MAX, Key, LeaseChoice, MoveKey, PutKey, RestoreKey, Syntax,
         VALUE_MAX,
@@ -42,7 +43,8 @@ impl Console {
     pub async fn put_key(&self, permit: &Permit<act::WriteKeys>, put: &PutKey) -> Result<EditAnswer, CoreError> {
         let (cluster, key) = about(permit, &put.key)?;
         check_name(key, "key")?;
-        let value = value_of(put)?;
+        let sent = put.clone();
+        let value = unhurried(move || value_of(&sent)).await??;
         let seen = narrow(put.seen);
         let before = match self.as_seen(permit.actor(), cluster, key, seen).await? {
             Seen::Yes(before) => before,
@@ -116,10 +118,12 @@ impl Console {
         .await
     }
 
-    /// Gives what is at the key of `from` the name of `to`, which must be free, in one transaction; its lease goes along.
+    /// Gives what is at the key of `from` the name of `to`, which must be free, in one transaction; its lease goes along. The
+    /// value can be read at its new name, so a rename takes the right to read it, and a masked one stays masked.
     ///
     /// # Errors
-    /// `Invalid` at `from` or `to`; as [`Self::put_key`].
+    /// `Forbidden` for a rename of a key whose value is not the actor's to read; `Invalid` at `from` or `to`; as
+    /// [`Self::put_key`].
     pub async fn move_key(
         &self,
         from: &MovePermit,
@@ -142,6 +146,7 @@ impl Console {
         if key == name {
             return Err(Problem::field("to", "This is the name that it has").into());
         }
+        self.check_carried(actor, cluster, key, name).await?;
         let pair = match self.as_seen(actor, cluster, key, seen).await? {
             Seen::Yes(Some(pair)) => pair,
             Seen::Yes(None) => return Err(Problem::field("from", "There is no such key").into()),
@@ -154,6 +159,23 @@ impl Console {
             self.check_free(cluster, name).await?;
         }
         Ok(answer)
+    }
+
+    /// Whether the value of `key` may come to be at `name`.
+    async fn check_carried(&self, actor: &Actor, cluster: &ClusterId, key: &Key, name: &Key) -> Result<(), CoreError> {
+        if !may(actor, Action::ReadValues, cluster, key.as_bytes()) {
+            let why = "A rename carries the value along: it takes the right to read it";
+            let object = format!("{cluster} {}", self.key_in_audit(cluster, key).await?);
+            self.record_denial(actor, "key.move", &object, why).await;
+            return Err(Problem::new(ProblemKind::Forbidden, why).into());
+        }
+        let settings = self.key_settings_of(cluster).await?;
+        if settings.masks(key.as_bytes()) && !settings.masks(name.as_bytes()) {
+            let why =
+                "The value is masked, and under this name it would not be: choose a name whose value is masked too";
+            return Err(Problem::field("to", why).into());
+        }
+        Ok(())
     }
 
     async fn check_free(&self, cluster: &ClusterId, name: &Key) -> Result<(), CoreError> {

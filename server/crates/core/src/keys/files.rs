@@ -135,7 +135,7 @@ impl Console {
             let mut fit = Vec::new();
             for record in self.records(id, number).await? {
                 preview.looked += 1;
-                let mine = may(permit.actor(), Action::WriteKeys, cluster, &record.key);
+                let mine = may(permit.actor(), Action::WriteKeys, cluster, record.key.as_bytes());
                 let rights = (!mine).then(|| "you may not write its key".to_owned());
                 match rights.or_else(|| bulk::unfit(&record)) {
                     Some(why) => preview.problem(why),

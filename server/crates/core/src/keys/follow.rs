@@ -14,12 +14,12 @@ use crate::{
 };
 use quorate_domain::{
     Action, ClusterId, Problem, Scope,
-    keys::{Key, KeyChange, KeyNews},
+    keys::{Key, KeyChange, KeyNews, KeySettings},
     live::LiveMessage,
 };
 use quorate_etcd::{Heard, KeyWatch, News, Range, RangeEnd, WatchEnd, WatchRange};
 use quorate_keys::Visible;
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, sleep_until},
@@ -158,7 +158,10 @@ impl Follower {
         let end = RangeEnd::of_prefix(&from);
         let range = WatchRange { from, end, start: self.place.next, before: true };
         match client.member().watch(&range, ANSWER).await {
-            Ok(watch) => Ok(watch),
+            Ok(watch) => {
+                self.place.taken_up();
+                Ok(watch)
+            }
             Err(end) => {
                 if matches!(&end, WatchEnd::Broken(error) if error.is_silence()) {
                     client.silent();
@@ -190,8 +193,8 @@ impl Follower {
         }
         let broken = |error: CoreError| End::Broken(Problem::from(error).title);
         let visible = self.console.visible(actor, &self.cluster, Action::ReadValues).await.map_err(broken)?;
-        let masked = self.console.key_settings_of(&self.cluster).await.map_err(broken)?.masked;
-        Ok(Sight { visible, masked, until: Instant::now() + RECHECK })
+        let settings = self.console.key_settings_of(&self.cluster).await.map_err(broken)?;
+        Ok(Sight { visible, settings, until: Instant::now() + RECHECK })
     }
 
     async fn tell(&mut self) -> Result<(), mpsc::error::SendError<LiveMessage>> {
@@ -205,7 +208,7 @@ impl Follower {
 /// What a tab may see of the keys.
 struct Sight {
     visible: Visible,
-    masked: Vec<Key>,
+    settings: KeySettings,
     until: Instant,
 }
 
@@ -214,34 +217,46 @@ struct Sight {
 struct Place {
     /// Where it is taken up again; 0 before it has begun.
     next: i64,
-    /// The keys that were heard of at that revision already: answers come in parts.
-    heard: BTreeSet<Vec<u8>>,
+    /// How many changes of that revision were heard of already: answers come in parts, and always in the same order. One
+    /// deletion of a range can be a million of them.
+    heard: usize,
+    /// How many of those the watch that goes on there has told again.
+    again: usize,
 }
 
 impl Place {
+    /// A new watch begins there.
+    fn taken_up(&mut self) {
+        self.again = 0;
+    }
+
     /// The changes that were not heard of before.
     fn take(&mut self, news: News) -> Vec<Heard> {
         let mut fresh = Vec::with_capacity(news.heard.len());
-        for heard in news.heard.iter() {
+        let (told_all, up_to) = (news.heard.is_empty(), news.revision);
+        for heard in news.heard {
             let revision = heard.pair.mod_revision;
             if revision > self.next {
-                self.next = revision;
-                self.heard.clear();
+                (self.next, self.heard, self.again) = (revision, 0, 0);
             }
-            if revision == self.next && self.heard.insert(heard.pair.key.clone()) {
-                fresh.push(heard.clone());
+            if revision < self.next {
+                continue;
+            }
+            self.again += 1;
+            if self.again > self.heard {
+                self.heard = self.again;
+                fresh.push(heard);
             }
         }
-        if news.heard.is_empty() && news.revision >= self.next {
-            self.next = news.revision + 1;
-            self.heard.clear();
+        if told_all && up_to >= self.next {
+            (self.next, self.heard, self.again) = (up_to + 1, 0, 0);
         }
         fresh
     }
 
     /// The revision up to which all is told.
     fn told(&self) -> i64 {
-        if self.heard.is_empty() { self.next - 1 } else { self.next }
+        if self.heard == 0 { self.next - 1 } else { self.next }
     }
 }
 
@@ -275,7 +290,7 @@ impl Batch {
                 self.left_out += 1;
                 continue;
             }
-            let masked = sight.masked.iter().any(|prefix| prefix.is_prefix_of(&one.pair.key));
+            let masked = sight.settings.masks(&one.pair.key);
             self.changes.push(change(&one.pair, one.deleted, one.before.as_ref(), masked, PREVIEW));
         }
         self.reached(revision);
@@ -333,7 +348,8 @@ mod tests {
     }
 
     fn sight() -> Sight {
-        Sight { visible: Visible::all(), masked: vec![Key::raw("/s/")], until: Instant::now() }
+        let settings = KeySettings { masked: vec![Key::raw("/s/")], ..KeySettings::default() };
+        Sight { visible: Visible::all(), settings, until: Instant::now() }
     }
 
     #[test]
@@ -341,8 +357,13 @@ mod tests {
         let mut place = Place { next: 5, ..Place::default() };
         assert_eq!(place.take(news(&[("a", 5), ("b", 6)])).len(), 2);
         assert_eq!((place.next, place.told()), (6, 6));
-        let again = place.take(news(&[("b", 6), ("c", 6), ("a", 7)]));
+        // The rest of a revision comes in another part, and all of it again when a watch is taken up there.
+        assert_eq!(place.take(news(&[("b2", 6)])), [heard("b2", 6)]);
+        place.taken_up();
+        let again = place.take(news(&[("b", 6), ("b2", 6), ("c", 6), ("a", 7)]));
         assert_eq!(again, [heard("c", 6), heard("a", 7)]);
+        place.taken_up();
+        assert_eq!(place.take(news(&[("a", 7)])), []);
         place.take(News { revision: 9, heard: Vec::new() });
         assert_eq!((place.next, place.told()), (10, 9), "all of it was told");
     }

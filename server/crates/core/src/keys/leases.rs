@@ -32,7 +32,8 @@ const KEYS_SHOWN: usize = 1000;
 const TTL_MAX: i64 = 9_000_000_000;
 
 impl Console {
-    /// The leases of the permit's cluster, by id. The first 500 with time and keys (20 of each); the others have 0 for both.
+    /// The leases of the permit's cluster, by id. The first 500 with time and keys (20 of each); the others have 0 for both, as
+    /// have those of which etcd tells the console's user nothing, because one of their keys is not that user's.
     ///
     /// # Errors
     /// The cluster does not answer.
@@ -45,7 +46,7 @@ impl Console {
         let rest = ids.split_off(ids.len().min(ASKED));
         let asked = ids.into_iter().map(|id| {
             let member = client.member().clone();
-            async move { member.lease(id, true, ANSWER).await }
+            async move { if_told(id, member.lease(id, true, ANSWER).await) }
         });
         let known: Vec<LeaseReply> = stream::iter(asked).buffered(AT_ONCE).try_collect().await.map_err(key_problem)?;
         // One that has ended since the ids were read is none any more.
@@ -96,12 +97,17 @@ impl Console {
     /// Lets a lease of the permit's cluster begin anew once.
     ///
     /// # Errors
-    /// `NotFound` when it has ended.
+    /// `NotFound` when it has ended; `Forbidden` when the actor may not write one of its keys.
     pub async fn keep_lease_alive(&self, permit: &Permit<act::WriteKeys>, id: LeaseId) -> Result<Lease, CoreError> {
         let (cluster, actor) = (permit.cluster()?, permit.actor());
         let visible = self.visible_to(actor, cluster).await?;
-        let client = self.key_client(cluster).await?;
+        let lease = self.read_lease(cluster, id).await?.ok_or_else(|| gone(id))?;
         let told = format!("lease {id}");
+        if let Some(why) = not_mine(actor, Action::WriteKeys, cluster, &lease) {
+            self.record_denial(actor, "lease.keep_alive", cluster.as_str(), &format!("{told}: {why}")).await;
+            return Err(Problem::new(ProblemKind::Forbidden, why).into());
+        }
+        let client = self.key_client(cluster).await?;
         self.record(row(actor, "lease.keep_alive", cluster).detail(&told)).await?;
         match client.member().keep_lease_alive(id.0.cast_signed(), ANSWER).await {
             Ok(ttl) if ttl > 0 => {}
@@ -127,13 +133,10 @@ impl Console {
         let (cluster, actor) = (permit.cluster()?, permit.actor());
         let lease = self.read_lease(cluster, id).await?.ok_or_else(|| gone(id))?;
         let count = lease.keys.len();
-        let mine = |key| may(actor, Action::DeleteKeys, cluster, &Key(key));
-        let forbidden = lease.keys.into_iter().map(mine).filter(|mine| !mine).count();
         let told = format!("lease {id}, {count} {} with it", if count == 1 { "key goes" } else { "keys go" });
         let draft = || row(actor, "lease.revoke", cluster);
-        if forbidden > 0 {
-            let why = format!("{forbidden} of the {count} keys of this lease are not yours to delete");
-            self.record(draft().outcome(AuditOutcome::Denied).detail(&format!("lease {id}: {why}"))).await?;
+        if let Some(why) = not_mine(actor, Action::DeleteKeys, cluster, &lease) {
+            self.record_denial(actor, "lease.revoke", cluster.as_str(), &format!("lease {id}: {why}")).await;
             return Err(Problem::new(ProblemKind::Forbidden, why).into());
         }
         self.record(draft().detail(&told)).await?;
@@ -157,23 +160,29 @@ impl Console {
 
     /// A lease with its keys; none when it has ended. Another member is asked when one is silent.
     async fn read_lease(&self, cluster: &ClusterId, id: LeaseId) -> Result<Option<LeaseReply>, CoreError> {
-        let mut again = true;
-        loop {
-            let client = self.key_client(cluster).await?;
-            match client.member().lease(id.0.cast_signed(), true, ANSWER).await {
-                Ok(reply) => return Ok(Some(reply).filter(|lease| lease.ttl >= 0)),
-                Err(error) if again && (error.is_silence() || matches!(error, EtcdError::NoLeader)) => {
-                    client.silent();
-                    again = false;
-                }
-                Err(error) => return Err(key_problem(error)),
-            }
-        }
+        let id = id.0.cast_signed();
+        let reply = self.ask_for_keys(cluster, async |client| client.lease(id, true, ANSWER).await).await?;
+        Ok(Some(reply).filter(|lease| lease.ttl >= 0))
     }
 }
 
 fn row(actor: &Actor, action: &str, cluster: &ClusterId) -> AuditDraft {
     AuditDraft::by(actor, action, cluster.as_str())
+}
+
+/// Why `actor` may not do `action` with all keys of a lease; none if it may.
+fn not_mine(actor: &Actor, action: Action, cluster: &ClusterId, lease: &LeaseReply) -> Option<String> {
+    let foreign = lease.keys.iter().filter(|key| !may(actor, action, cluster, key)).count();
+    let what = if action == Action::DeleteKeys { "delete" } else { "write" };
+    (foreign > 0).then(|| format!("{foreign} of the {} keys of this lease are not yours to {what}", lease.keys.len()))
+}
+
+/// One that etcd does not tell of is one that nothing is known of.
+fn if_told(id: i64, answer: Result<LeaseReply, EtcdError>) -> Result<LeaseReply, EtcdError> {
+    match answer {
+        Err(error) if error.is_denied() => Ok(LeaseReply { id, ttl: 0, granted: 0, keys: Vec::new() }),
+        answer => answer,
+    }
 }
 
 fn gone(id: LeaseId) -> CoreError {
@@ -189,6 +198,31 @@ fn shown(reply: LeaseReply, visible: &Visible, most: usize) -> Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_domain::{Role, keys::KeyRule};
+    use tonic::{Code, Status};
+
+    #[test]
+    fn a_lease_that_etcd_does_not_tell_of_is_listed_and_fails_no_list() {
+        let denied = EtcdError::from(Status::new(Code::PermissionDenied, "etcdserver: permission denied"));
+        let told = shown(if_told(7, Err(denied)).expect("a lease"), &Visible::all(), 1);
+        assert_eq!((told.id, told.ttl, told.granted, told.key_count), (LeaseId(7), 0, 0, 0));
+        assert!(if_told(7, Err(EtcdError::NoLeader)).is_err());
+    }
+
+    #[test]
+    fn a_lease_is_kept_alive_and_ended_only_by_whom_all_its_keys_are() {
+        let rule = KeyRule { cluster: None, prefix: Key::raw("/a/"), read: true, write: true, delete: false };
+        let anna = Actor { role: Role::Operator, key_rules: vec![rule], ..Actor::cli() };
+        let cluster = ClusterId::from_random([1; 10]);
+        let lease = |keys: &[&str]| {
+            let keys = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
+            LeaseReply { id: 1, ttl: 5, granted: 9, keys }
+        };
+        assert!(not_mine(&anna, Action::WriteKeys, &cluster, &lease(&["/a/1"])).is_none());
+        let why = not_mine(&anna, Action::WriteKeys, &cluster, &lease(&["/a/1", "/b/1"])).expect("a reason");
+        assert_eq!(why, "1 of the 2 keys of this lease are not yours to write");
+        assert!(not_mine(&anna, Action::DeleteKeys, &cluster, &lease(&["/a/1"])).is_some());
+    }
 
     #[test]
     fn keys_that_may_not_be_seen_are_counted_and_not_named() {

@@ -2,7 +2,7 @@
 //! store; who is merely behind is asked again, at the revision of the one that was furthest, before it is said that they do
 //! not agree.
 
-use super::{client::says, values::of_permit};
+use super::edit::about;
 use crate::{
     console::Console,
     error::CoreError,
@@ -36,10 +36,14 @@ impl Console {
             Scope::Keys(_, key) => Key(key.clone()),
             _ => Key::default(),
         };
-        let (cluster, key) = of_permit(permit, &asked)?;
+        let (cluster, key) = about(permit, &asked)?;
         let (view, record) = (self.view_of(cluster)?, self.record_of(cluster).await?);
         let at = self.0.clock.now();
-        let ask = |member, revision| self.reading(&record, member, key, revision);
+        // With a salt that nobody learns, the digest of a masked value says whether members agree and not what it is.
+        let masked = self.key_settings_of(cluster).await?.masks(key.as_bytes());
+        let salt = if masked { [self.random(), self.random()].concat() } else { Vec::new() };
+        let salt = salt.as_slice();
+        let ask = |member, revision| self.reading(&record, member, key, revision, salt);
         let mut readings: Vec<MemberReading> = join_all(view.members.iter().map(|member| ask(member, 0))).await;
         for _ in 0..AGAIN {
             let furthest = furthest(&readings);
@@ -61,7 +65,14 @@ impl Console {
     }
 
     /// What one member says of `key`, as it knows it, at a revision (0 for its own).
-    async fn reading(&self, record: &ClusterRecord, member: &MemberView, key: &Key, revision: i64) -> MemberReading {
+    async fn reading(
+        &self,
+        record: &ClusterRecord,
+        member: &MemberView,
+        key: &Key,
+        revision: i64,
+        salt: &[u8],
+    ) -> MemberReading {
         let range = Range { revision, serializable: true, ..Range::of(key.0.clone()) };
         let answer = timeout(DEADLINE, async {
             let client = self.key_line(record, member).await?;
@@ -91,7 +102,7 @@ impl Console {
                 if let Some(pair) = reply.pairs.first() {
                     reading.mod_revision = Some(Wide(u64::try_from(pair.mod_revision).unwrap_or_default()));
                     reading.size = Some(Wide(pair.value.len() as u64));
-                    reading.digest = hex::encode(&Sha256::digest(&pair.value)[..8]);
+                    reading.digest = digest(salt, &pair.value);
                 }
             }
         }
@@ -99,8 +110,13 @@ impl Console {
     }
 }
 
+/// The first 16 digits of the SHA-256 of a value, after `salt`.
+fn digest(salt: &[u8], value: &[u8]) -> String {
+    hex::encode(&Sha256::new().chain_update(salt).chain_update(value).finalize()[..8])
+}
+
 fn words_of(error: &EtcdError) -> String {
-    match says(error, "future revision") {
+    match error.is_ahead() {
         true => "it is behind".to_owned(),
         false => error.to_string(),
     }

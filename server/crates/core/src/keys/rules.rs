@@ -9,7 +9,7 @@ use crate::{
     permit::{Permit, act},
 };
 use quorate_domain::{
-    Action, ClusterId, Problem, Role, Scope, UserId, access,
+    Action, ClusterId, Problem, Role, UserId,
     keys::{self, Key, KeyRule, RULES_MAX},
 };
 use quorate_keys::Visible;
@@ -162,9 +162,8 @@ impl Console {
 }
 
 /// Whether `actor` may do `action` with `key`.
-pub(super) fn may(actor: &Actor, action: Action, cluster: &ClusterId, key: &Key) -> bool {
-    let scope = Scope::Keys(cluster.clone(), key.0.clone());
-    access::allows_with(actor.role, &actor.key_rules, action, &scope)
+pub(super) fn may(actor: &Actor, action: Action, cluster: &ClusterId, key: &[u8]) -> bool {
+    keys::may(actor.role, &actor.key_rules, action, cluster, key)
 }
 
 fn hash(key: &Key) -> String {

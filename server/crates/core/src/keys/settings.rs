@@ -7,17 +7,26 @@ use crate::{
     error::CoreError,
     permit::{Permit, act},
 };
-use quorate_domain::{ClusterId, Problem, keys::KeySettings};
+use quorate_domain::{
+    Action, ClusterId, Problem,
+    keys::{self, Key, KeySettings},
+};
 
 impl Console {
-    /// How the keys of the permit's cluster are handled.
+    /// How the keys of the permit's cluster are handled. Whoever may not see all keys is told only of masks that lie over some of
+    /// those that may be seen.
     ///
     /// # Errors
     /// `NotFound`.
     pub async fn key_settings(&self, permit: &Permit<act::ViewKeys>) -> Result<KeySettings, CoreError> {
         let cluster = permit.cluster()?;
         self.record_of(cluster).await?;
-        self.key_settings_of(cluster).await
+        let mut settings = self.key_settings_of(cluster).await?;
+        let actor = permit.actor();
+        if let Some(mine) = keys::prefixes(actor.role, &actor.key_rules, Action::ViewKeys, cluster) {
+            settings.masked.retain(|mask| mine.iter().any(|prefix| overlap(prefix, mask)));
+        }
+        Ok(settings)
     }
 
     /// Says how the keys of the permit's cluster are handled from now on. What is kept of earlier changes stays for as long as
@@ -48,6 +57,11 @@ impl Console {
     }
 }
 
+/// Whether keys could start with both.
+fn overlap(one: &Key, other: &Key) -> bool {
+    one.is_prefix_of(other.as_bytes()) || other.is_prefix_of(one.as_bytes())
+}
+
 /// What the audit trail says of settings; prefixes come last, where a long row is cut.
 fn words(settings: &KeySettings) -> String {
     let keys = if settings.hash_in_audit { "hashes" } else { "names" };
@@ -59,7 +73,6 @@ fn words(settings: &KeySettings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_domain::keys::Key;
 
     #[test]
     fn settings_read_as_a_person_would_say_them() {

@@ -24,6 +24,8 @@ use quorate_store::KeptChange;
 const LISTED: usize = 200;
 /// How many are looked through for those that somebody may see.
 const LOOKED_AT: u32 = 5000;
+/// For how long a change may be under way, in milliseconds: longer than it is sent and asked for at most.
+const UNDER_WAY: u64 = 60_000;
 
 impl Console {
     /// What can be taken back of the permit's cluster: the newest 200 changes of keys that the actor may see. A revision of 0
@@ -58,6 +60,11 @@ impl Console {
         let (there, revision) = self.read_key(cluster, key.as_bytes(), 0).await?;
         match standing(&kept.undo, there.as_ref().map(meta_of).as_ref()) {
             Standing::AsLeft => {}
+            Standing::NeverMade if self.0.clock.now().since(kept.undo.at) < UNDER_WAY => {
+                return Err(Problem::new(ProblemKind::Conflict, "There is nothing to take back yet")
+                    .with_detail("This change may still be on its way; try again in a minute.")
+                    .into());
+            }
             Standing::NeverMade => return Err(self.never_made(id).await),
             Standing::Changed => {
                 let note = if kept.undo.revision.0 == 0 {
@@ -104,10 +111,15 @@ impl Console {
             return Ok((PutLease::Keep, ""));
         }
         let client = self.key_client(cluster).await?;
-        let lives = client.member().lease(lease, false, ANSWER).await.map_err(key_problem)?;
-        Ok(match lives.ttl > 0 {
-            true => (PutLease::Of(lease), ""),
-            false => (PutLease::None, "The lease that the key had has ended, so it has none now."),
+        Ok(match client.member().lease(lease, false, ANSWER).await {
+            Ok(lives) if lives.ttl > 0 => (PutLease::Of(lease), ""),
+            Ok(_) => (PutLease::None, "The lease that the key had has ended, so it has none now."),
+            // It has keys that are not the console's user's.
+            Err(error) if error.is_denied() => (
+                PutLease::None,
+                "etcd does not let the console's user use the lease that the key had, so it has none now.",
+            ),
+            Err(error) => return Err(key_problem(error)),
         })
     }
 

@@ -2,7 +2,14 @@
 //! value leaves only when it was asked to be revealed, and the audit row of that is written first. How a value looks is
 //! `quorate_keys::forms`'.
 
-use super::{client::says, rules::may};
+use super::{
+    edit::{
+        about,
+        read::{meta_of, narrow, wide},
+    },
+    rules::may,
+    unhurried,
+};
 use crate::{
     actor::Actor,
     audit::AuditDraft,
@@ -11,15 +18,14 @@ use crate::{
     permit::{Permit, act},
 };
 use quorate_domain::{
-    Action, ClusterId, LeaseId, Problem, ProblemKind, Scope,
-    keys::{DiffQuery, Form, Key, KeyMeta, ValueDiff, ValueQuery, ValueView},
+    Action, ClusterId, Problem, ProblemKind,
+    keys::{DiffQuery, Form, Key, MERGE_MAX, MergeQuery, Merged, ValueDiff, ValueQuery, ValueView},
     wide::Wide,
 };
 use quorate_etcd::{Pair, Range};
-use quorate_keys::{diff, forms};
+use quorate_keys::{diff, forms, merge};
 use std::time::Duration;
 
-const ANSWER: Duration = Duration::from_secs(10);
 /// How long a lease may take to say how long it lives: the value is worth more than that.
 const TTL_ANSWER: Duration = Duration::from_secs(2);
 
@@ -37,17 +43,35 @@ impl Console {
     /// # Errors
     /// `NotFound`; `Conflict` when the revision is compacted; `Forbidden` when etcd does not let the console read it.
     pub async fn value(&self, permit: &Permit<act::ReadValues>, query: &ValueQuery) -> Result<ValueView, CoreError> {
-        let (cluster, key) = of_permit(permit, &query.key)?;
+        let (cluster, key) = about(permit, &query.key)?;
         let masked = self.masked(permit, cluster, key, query.reveal).await?;
         let (pair, revision) = self.pair_at(cluster, key, query.revision).await?;
         let pair = pair.ok_or_else(|| missing(key, query.revision))?;
         let look = Look { form: query.form, all: query.all, masked };
-        let mut view = view_of(key, &pair, revision, look);
+        let (lease, of) = (pair.lease, key.clone());
+        let mut view = unhurried(move || view_of(&of, &pair, revision, look)).await?;
         view.meta.changed_at = self.changed_at(cluster, &view);
         if query.revision.is_none() {
-            view.ttl = self.ttl(cluster, pair.lease).await;
+            view.ttl = self.ttl(cluster, lease).await;
         }
         Ok(view)
+    }
+
+    /// At which revision the permit's key was written, and the revision that this was read at; its value is not read.
+    ///
+    /// # Errors
+    /// As [`Console::value`].
+    pub async fn value_written(
+        &self,
+        permit: &Permit<act::ReadValues>,
+        query: &ValueQuery,
+    ) -> Result<(Wide, Wide), CoreError> {
+        let (cluster, key) = about(permit, &query.key)?;
+        let revision = query.revision.map_or(0, narrow);
+        let range = Range { revision, keys_only: true, ..Range::of(key.0.clone()) };
+        let reply = self.read_range(cluster, &range).await?;
+        let pair = reply.pairs.first().ok_or_else(|| missing(key, query.revision))?;
+        Ok((wide(pair.mod_revision), query.revision.unwrap_or(wide(reply.revision))))
     }
 
     /// The whole value of the permit's key.
@@ -59,7 +83,7 @@ impl Console {
         permit: &Permit<act::ReadValues>,
         query: &ValueQuery,
     ) -> Result<Vec<u8>, CoreError> {
-        let (cluster, key) = of_permit(permit, &query.key)?;
+        let (cluster, key) = about(permit, &query.key)?;
         if self.masked(permit, cluster, key, query.reveal).await? {
             return Err(masked_problem());
         }
@@ -76,7 +100,7 @@ impl Console {
         permit: &Permit<act::ReadValues>,
         query: &DiffQuery,
     ) -> Result<ValueDiff, CoreError> {
-        let (cluster, key) = of_permit(permit, &query.key)?;
+        let (cluster, key) = about(permit, &query.key)?;
         if self.masked(permit, cluster, key, false).await? {
             return Err(masked_problem());
         }
@@ -85,8 +109,25 @@ impl Console {
         let value = |pair: Option<Pair>| pair.map(|pair| pair.value);
         match (value(from.0), value(to.0)) {
             (None, None) => Err(missing(key, Some(query.from))),
-            (from, to) => Ok(diff(&from.unwrap_or_default(), &to.unwrap_or_default())),
+            (from, to) => unhurried(move || diff(&from.unwrap_or_default(), &to.unwrap_or_default())).await,
         }
+    }
+
+    /// Two changes of one text brought together. Nothing is read of the cluster: the texts are those that the caller has, and the
+    /// permit says that these may be values.
+    ///
+    /// # Errors
+    /// `Invalid` at `base`, `mine` or `theirs` for one of more than 1.5 MiB.
+    pub async fn merge_values(
+        &self,
+        _permit: &Permit<act::ReadValues>,
+        query: &MergeQuery,
+    ) -> Result<Merged, CoreError> {
+        let query = query.clone();
+        // Many changed lines take longer than a task of the runtime should.
+        tokio::task::spawn_blocking(move || merged(&query))
+            .await
+            .map_err(|e| CoreError::caused("a merge broke off", e))?
     }
 
     /// What is there, for somebody whose change was lost: masked for whoever may not read it.
@@ -98,12 +139,13 @@ impl Console {
         actor: &Actor,
         cluster: &ClusterId,
         key: &Key,
-        pair: &Pair,
+        pair: Pair,
         revision: i64,
     ) -> Result<ValueView, CoreError> {
-        let readable = may(actor, Action::ReadValues, cluster, key);
+        let readable = may(actor, Action::ReadValues, cluster, key.as_bytes());
         let masked = !readable || self.key_settings_of(cluster).await?.masks(key.as_bytes());
-        Ok(view_of(key, pair, revision, Look { form: None, all: false, masked }))
+        let key = key.clone();
+        unhurried(move || view_of(&key, &pair, revision, Look { form: None, all: false, masked })).await
     }
 
     /// Whether the value stays masked; that it does not is written down before it is read.
@@ -132,10 +174,9 @@ impl Console {
         key: &Key,
         at: Option<Wide>,
     ) -> Result<(Option<Pair>, i64), CoreError> {
-        let revision = at.map_or(0, |at| i64::try_from(at.0).unwrap_or(i64::MAX));
-        let range = Range { revision, ..Range::of(key.0.clone()) };
-        let reply = self.ask_for_keys(cluster, async |client| client.range(&range, ANSWER).await).await?;
-        Ok((reply.pairs.into_iter().next(), if revision > 0 { revision } else { reply.revision }))
+        let revision = at.map_or(0, narrow);
+        let (pair, now) = self.read_key(cluster, key.as_bytes(), revision).await?;
+        Ok((pair, if revision > 0 { revision } else { now }))
     }
 
     async fn ttl(&self, cluster: &ClusterId, lease: i64) -> Option<i64> {
@@ -145,7 +186,7 @@ impl Console {
         let client = self.key_client(cluster).await.ok()?;
         match client.member().lease(lease, false, TTL_ANSWER).await {
             Ok(reply) => Some(reply.ttl),
-            Err(error) if says(&error, "requested lease not found") => Some(-1),
+            Err(error) if error.is_lease_gone() => Some(-1),
             Err(_) => None,
         }
     }
@@ -158,18 +199,15 @@ impl Console {
     }
 }
 
-/// Cluster and key of a permit, which must be the key that was asked for.
-pub(super) fn of_permit<'a>(
-    permit: &'a Permit<act::ReadValues>,
-    asked: &'a Key,
-) -> Result<(&'a ClusterId, &'a Key), CoreError> {
-    match permit.scope() {
-        Scope::Keys(_, key) if key.is_empty() => {
-            Err(Problem::field("key", "Give the key: etcd knows no empty one").into())
+fn merged(query: &MergeQuery) -> Result<Merged, CoreError> {
+    let MergeQuery { base, mine, theirs } = query;
+    for (field, text) in [("base", base), ("mine", mine), ("theirs", theirs)] {
+        if text.len() > MERGE_MAX {
+            return Err(Problem::field(field, "Texts of more than 1.5 MiB are not merged here").into());
         }
-        Scope::Keys(cluster, key) if *key == asked.0 => Ok((cluster, asked)),
-        _ => Err(CoreError::internal("a permit for a key was asked for another one")),
     }
+    let (text, conflicts) = merge(base, mine, theirs);
+    Ok(Merged { text, conflicts: u32::try_from(conflicts).unwrap_or(u32::MAX) })
 }
 
 fn missing(key: &Key, at: Option<Wide>) -> CoreError {
@@ -185,19 +223,8 @@ fn masked_problem() -> CoreError {
         .into()
 }
 
-fn wide(number: i64) -> Wide {
-    Wide(u64::try_from(number).unwrap_or_default())
-}
-
 fn view_of(key: &Key, pair: &Pair, revision: i64, look: Look) -> ValueView {
-    let meta = KeyMeta {
-        create_revision: wide(pair.create_revision),
-        mod_revision: wide(pair.mod_revision),
-        version: wide(pair.version),
-        lease: (pair.lease != 0).then(|| LeaseId(pair.lease.cast_unsigned())),
-        size: Some(Wide(pair.value.len() as u64)),
-        changed_at: None,
-    };
+    let meta = meta_of(pair);
     let (key, revision) = (key.clone(), wide(revision));
     if look.masked {
         return ValueView {
@@ -239,6 +266,7 @@ fn view_of(key: &Key, pair: &Pair, revision: i64, look: Look) -> ValueView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_domain::LeaseId;
 
     #[test]
     fn a_masked_view_tells_the_size_and_nothing_of_the_value() {
@@ -248,6 +276,31 @@ mod tests {
         assert!(view.masked && view.text.is_empty() && view.tree.is_empty() && view.forms.is_empty());
         assert_eq!((view.meta.size, view.meta.lease), (Some(Wide(7)), Some(LeaseId(u64::MAX))));
         assert!(!format!("{view:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_merge_leaves_the_markers_that_a_reader_of_it_looks_for() {
+        let query = |base: &str, mine: &str, theirs: &str| MergeQuery {
+            base: base.into(),
+            mine: mine.into(),
+            theirs: theirs.into(),
+        };
+        let both = merged(&query("a\nb\nc\nd\n", "A\nb\nc\nd\n", "a\nb\nc\nD\n")).expect("merged");
+        assert_eq!((both.text.as_str(), both.conflicts), ("A\nb\nc\nD\n", 0));
+        let conflict = merged(&query("1", "2", "3")).expect("merged");
+        let lines = [Merged::BEGIN, "2", Merged::BETWEEN, "3", Merged::END];
+        assert_eq!((conflict.text.lines().collect::<Vec<_>>(), conflict.conflicts), (lines.to_vec(), 1));
+    }
+
+    #[test]
+    fn a_text_that_no_value_could_be_is_not_merged() {
+        let long = "x".repeat(MERGE_MAX);
+        let query = |theirs: String| MergeQuery { base: String::new(), mine: "x".into(), theirs };
+        assert_eq!(merged(&query(long.clone())).expect("as long as a value").conflicts, 1);
+        match merged(&query(long + "x")) {
+            Err(CoreError::Problem(problem)) => assert!(problem.message_for("theirs").is_some(), "{problem}"),
+            other => panic!("{:?}", other.map(|merged| merged.conflicts)),
+        }
     }
 
     #[test]

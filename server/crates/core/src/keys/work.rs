@@ -51,7 +51,7 @@ impl Console {
         for number in 0..kept.parts {
             let records = self.records(file, number).await?;
             if let Some(record) =
-                records.into_iter().find(|record| !may(actor, Action::WriteKeys, cluster, &record.key))
+                records.into_iter().find(|record| !may(actor, Action::WriteKeys, cluster, record.key.as_bytes()))
             {
                 // The refusal says what the rules allow, and has its row; it never says what the key is called.
                 self.permit::<act::WriteKeys>(actor, Scope::Keys(cluster.clone(), record.key.0)).await?;

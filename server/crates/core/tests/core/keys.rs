@@ -4,7 +4,7 @@ use quorate_core::{Actor, Config, Console, CoreError, Via, act, clock::SystemClo
 use quorate_domain::{
     ClusterId, ProblemKind, Role, Scope, Timestamp, UserId,
     cluster::{ClusterMemberRecord, ClusterRecord, Reach, Scheme},
-    keys::{IndexPhase, Key, KeyQuery, KeyRule, KeySearch, Source, ValueQuery},
+    keys::{IndexPhase, Key, KeyPage, KeyQuery, KeyRule, KeySearch, Source, ValueQuery},
     version::Version,
     wide::Wide,
 };
@@ -165,10 +165,37 @@ async fn a_masked_value_is_shown_only_when_asked_for_and_that_is_audited() {
     let reveals: Vec<_> = rows.iter().filter(|row| row.action == "key.reveal").collect();
     assert_eq!((reveals.len(), reveals[0].object.as_str()), (1, key));
 
+    let rule = KeyRule { cluster: None, prefix: Key::raw("/app/"), read: true, write: true, delete: true };
+    let anna = somebody(Role::Operator, vec![rule]);
+    let trail = stage.console.permit::<act::ViewAudit>(&anna, Scope::Global).await.expect("permit");
+    let rows = stage.console.audit_page(&trail, None, 10).await.expect("rows").events;
+    let reveal = rows.iter().find(|row| row.action == "key.reveal").expect("that something was revealed is told");
+    assert!(reveal.object.is_empty() && !reveal.detail.contains("token"), "{reveal:?}");
+
     let cluster = stage.console.permit::<act::ReadValues>(&Actor::cli(), stage.cluster()).await.expect("permit");
     let search = KeySearch { pattern: "hunter".into(), in_values: true, ..KeySearch::default() };
     let found = stage.console.search_values(&cluster, &search).await.expect("searched");
     assert!(found.hits.is_empty() && found.note.contains("masked"), "{found:?}");
+    stage.console.stop().await;
+}
+
+#[tokio::test]
+async fn names_from_the_last_to_the_first_go_on_in_that_order_or_not_at_all() {
+    let stage = Stage::raise(1).await;
+    for key in ["/a", "/b", "/c", "/d"] {
+        stage.put(key, "x").await;
+    }
+    let see = stage.console.permit::<act::ViewKeys>(&Actor::cli(), stage.cluster()).await.expect("permit");
+    let mut asked = KeyQuery { descending: true, limit: 3, ..query("/") };
+    let page = stage.console.keys_page(&see, &asked).await.expect("a page");
+    let names = |page: &KeyPage| page.entries.iter().map(|entry| entry.name.to_string()).collect::<Vec<_>>();
+    match page.source {
+        Source::Index => assert_eq!(names(&page), ["/d", "/c", "/b"], "the first index was waited for"),
+        Source::Etcd => assert!(page.next.is_none(), "{page:?}"),
+    }
+    stage.indexed(4).await;
+    asked.after = Some(Key::raw("/b"));
+    assert_eq!(names(&stage.console.keys_page(&see, &asked).await.expect("a page")), ["/a"]);
     stage.console.stop().await;
 }
 
@@ -179,6 +206,15 @@ async fn every_member_says_the_same_and_a_dead_one_is_named() {
     let permit = stage.console.permit::<act::ReadValues>(&Actor::cli(), stage.key("/a")).await.expect("permit");
     let all = stage.console.every_member(&permit).await.expect("asked");
     assert_eq!((all.agree, all.members.len()), (Some(true), 3), "{}", all.words);
+    let again = stage.console.every_member(&permit).await.expect("asked");
+    assert_eq!(all.members[0].digest, again.members[0].digest);
+    let secret = "/registry/secrets/a";
+    stage.put(secret, "yes").await;
+    let masked = stage.console.permit::<act::ReadValues>(&Actor::cli(), stage.key(secret)).await.expect("permit");
+    let first = stage.console.every_member(&masked).await.expect("asked");
+    let second = stage.console.every_member(&masked).await.expect("asked");
+    assert_eq!((first.agree, second.agree), (Some(true), Some(true)), "{}", first.words);
+    assert_ne!(first.members[0].digest, second.members[0].digest, "it says nothing of a masked value");
     stage.etcd.member_mut(2).kill();
     let name = stage.etcd.member(2).name().to_owned();
     let all = stage.console.every_member(&permit).await.expect("asked");

@@ -8,11 +8,11 @@ use quorate_core::{
     permit::{Permit, act},
 };
 use quorate_domain::{
-    ClusterId, KeyUndoId, LeaseId, Problem, ProblemKind, Scope, Timestamp,
+    ClusterId, KeyUndoId, LeaseId, Problem, ProblemKind, Role, Scope, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord, Reach, Scheme},
     keys::{
-        DeleteKey, EditAnswer, EditOutcome, Encoding, GrantLease, HistoryPage, HistoryQuery, Key, KeyNews, LeaseChoice,
-        MoveKey, PutKey, RestoreKey, Syntax, VALUE_MAX,
+        DeleteKey, EditAnswer, EditOutcome, Encoding, GrantLease, HistoryPage, HistoryQuery, Key, KeyNews, KeyRule,
+        KeyUndo, LeaseChoice, MoveKey, PutKey, RestoreKey, Syntax, VALUE_MAX,
     },
     live::LiveMessage,
     version::Version,
@@ -201,10 +201,10 @@ async fn a_change_is_audited_with_its_revision_and_never_with_its_value() {
     assert_eq!(
         of("key.put"),
         [
-            "key.put|Ok|/a|begun, a new key",
-            &format!("key.put|Ok|/a|revision {first}"),
-            &format!("key.put|Ok|/a|begun, over revision {first}"),
-            &format!("key.put|Ok|/a|revision {second}"),
+            &format!("key.put|Ok|{} /a|begun, a new key", stage.cluster),
+            &format!("key.put|Ok|{} /a|revision {first}", stage.cluster),
+            &format!("key.put|Ok|{} /a|begun, over revision {first}", stage.cluster),
+            &format!("key.put|Ok|{} /a|revision {second}", stage.cluster),
         ]
     );
     assert_eq!(of("key.delete").len(), 2);
@@ -302,7 +302,43 @@ async fn a_key_is_renamed_or_copied_in_one_step_and_never_onto_another() {
     assert_eq!((stage.value("/a").await, stage.value("/c").await), (Some(b"1".to_vec()), Some(b"1".to_vec())));
     let mixed = stage.console.move_key(&copy, &stage.permit("/d").await, &mv("/d", first, false)).await;
     assert_eq!(problem(mixed).kind, ProblemKind::Internal, "a permit to copy renames nothing");
-    assert!(stage.audit().await.iter().any(|row| row.starts_with("key.move|Ok|/a|renamed to /c; revision")));
+    let said = format!("key.move|Ok|{} /a|revision {}; renamed to /c", stage.cluster, renamed.revision.0);
+    assert!(stage.audit().await.contains(&said));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_goes_only_where_its_mover_may_read_it_and_stays_masked() {
+    let stage = Stage::open(1).await;
+    let blind = stage.write("/blind/a", "hidden").await;
+    let secret = stage.write("/registry/secrets/a", "hidden").await;
+    let rule =
+        |prefix: &str, read| KeyRule { cluster: None, prefix: Key::raw(prefix), read, write: true, delete: true };
+    let rules = vec![rule("/blind/", false), rule("/open/", true)];
+    let anna = Actor { role: Role::Operator, key_rules: rules, ..Actor::cli() };
+    let scope = |key: &str| Scope::Keys(stage.cluster.clone(), key.as_bytes().to_vec());
+    let from = MovePermit::Rename(stage.console.permit(&anna, scope("/blind/a")).await.expect("she may delete it"));
+    let to = stage.console.permit(&anna, scope("/open/a")).await.expect("she may write it");
+    let mv =
+        |from: &str, seen, to: &str, keep| MoveKey { from: Key::raw(from), seen: Wide(seen), to: Key::raw(to), keep };
+    let refused = stage.console.move_key(&from, &to, &mv("/blind/a", blind, "/open/a", false)).await;
+    assert_eq!(problem(refused).kind, ProblemKind::Forbidden);
+    assert_eq!(stage.value("/open/a").await, None);
+    assert!(stage.audit().await.iter().any(|row| row.starts_with("key.move|Denied|")));
+
+    let masked = "/registry/secrets/a";
+    for keep in [true, false] {
+        let from = match keep {
+            true => MovePermit::Copy(stage.permit(masked).await),
+            false => MovePermit::Rename(stage.permit(masked).await),
+        };
+        let to = stage.permit("/open/b").await;
+        let shown = stage.console.move_key(&from, &to, &mv(masked, secret, "/open/b", keep)).await;
+        assert!(problem(shown).message_for("to").is_some_and(|why| why.contains("masked")));
+    }
+    let (from, other) = (MovePermit::Rename(stage.permit(masked).await), "/registry/secrets/b");
+    let to = stage.permit(other).await;
+    let moved = stage.console.move_key(&from, &to, &mv(masked, secret, other, false)).await.expect("still masked");
+    assert_eq!(moved.outcome, EditOutcome::Done);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -341,11 +377,17 @@ async fn a_change_that_the_console_died_over_is_resolved_by_looking() {
     tx.set_key_undo_revision(&kept.id, Wide(0)).await.expect("as if it died");
     kept.id = KeyUndoId::from_random([1; 10]);
     kept.before.mod_revision = second.revision;
+    kept.at = Timestamp(kept.at.0 - 61_000);
     tx.insert_key_undo(&stage.cluster, &kept, b"2").await.expect("as if it died before it sent");
+    let young = KeyUndo { id: KeyUndoId::from_random([2; 10]), at: Timestamp(kept.at.0 + 61_000), ..kept.clone() };
+    tx.insert_key_undo(&stage.cluster, &young, b"2").await.expect("as if it were under way");
     tx.commit().await.expect("commit");
     let unsure = stage.undo(&second.undo.expect("undo")).await.expect("an answer");
     assert_eq!(unsure.outcome, EditOutcome::Lost);
     assert!(unsure.note.contains("never heard"), "{}", unsure.note);
+    let early = problem(stage.undo(&young.id).await);
+    assert!(early.kind == ProblemKind::Conflict && early.detail.contains("on its way"), "{early:?}");
+    assert_eq!(problem(stage.undo(&young.id).await).kind, ProblemKind::Conflict, "it is kept");
     let never = problem(stage.undo(&kept.id).await);
     assert_eq!(never.kind, ProblemKind::Conflict);
     assert!(never.title.contains("never made"), "{never:?}");

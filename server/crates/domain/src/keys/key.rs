@@ -55,7 +55,7 @@ impl Key {
 
 /// Characters that would be acted on or not be seen: controls, line and paragraph ends, zero widths, and those that
 /// change the direction of what comes after them (a key could then look like another one).
-fn hidden(c: char) -> bool {
+pub fn hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

@@ -214,6 +214,42 @@ pub struct ValueDiff {
     pub cut: bool,
 }
 
+/// The most bytes that each text of a merge has: what etcd takes at most by default (`--max-request-bytes`).
+pub const MERGE_MAX: usize = 1_572_864;
+
+/// Two changes of one text that are to be brought together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MergeQuery {
+    /// What both began with.
+    pub base: String,
+    /// What one made of it.
+    pub mine: String,
+    /// What the other made of it.
+    pub theirs: String,
+}
+
+/// Two changes of one text brought together, line by line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Merged {
+    /// The text with both changes. Where both changed the same lines, both stand between [`Merged::BEGIN`],
+    /// [`Merged::BETWEEN`] and [`Merged::END`], each a line.
+    pub text: String,
+    /// How many such places there are.
+    pub conflicts: u32,
+}
+
+impl Merged {
+    /// The line before mine.
+    pub const BEGIN: &'static str = "<<<<<<< mine";
+    /// The line between mine and theirs.
+    pub const BETWEEN: &'static str = "=======";
+    /// The line after theirs.
+    pub const END: &'static str = ">>>>>>> theirs";
+}
+
 /// One key on every member (the guide's check of replication), each asked by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -242,7 +278,8 @@ pub struct MemberReading {
     pub mod_revision: Option<Wide>,
     /// Bytes of the value.
     pub size: Option<Wide>,
-    /// SHA-256 of the value, the first 16 digits.
+    /// SHA-256 of the value, the first 16 digits. Of a masked one it is salted anew for each answer, so that it tells whether
+    /// members agree and nothing of the value.
     pub digest: String,
     /// Why it does not answer; empty if it does.
     pub problem: String,

@@ -2,6 +2,7 @@
 //! direction of what is beside it.
 
 use super::plain_text;
+use quorate_domain::keys::hidden;
 use std::ops::Range;
 
 /// Characters of an excerpt.
@@ -41,9 +42,7 @@ fn cut(lead: &str, text: &str, most: usize, more: bool) -> String {
 fn visible(c: char) -> char {
     match c {
         '\n' | '\r' | '\t' => ' ',
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => '\u{fffd}',
-        '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
+        c if hidden(c) => '\u{fffd}',
         c => c,
     }
 }

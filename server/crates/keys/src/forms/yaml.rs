@@ -1,13 +1,14 @@
 //! Whether text is YAML, and what its root is. Invariants: nothing is built from it, so anchors cannot blow up; what could
 //! keep its scanner busy for long is refused before.
 
+use super::PREVIEW;
 use serde::{
     Deserialize, Deserializer,
     de::{EnumAccess, Error as _, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor},
 };
 use std::fmt;
 
-/// Longer values are not tried.
+/// Longer values are not checked.
 pub(super) const LONGEST: usize = 2 * 1024 * 1024;
 /// The scanner looks at every open bracket for every token.
 const DEEPEST: u32 = 500;
@@ -21,10 +22,14 @@ pub(crate) enum Root {
     Scalar,
 }
 
-/// Whether text is shown as YAML: several lines that are a mapping or a sequence. A sentence is YAML too, and no help.
+/// Whether text is shown as YAML: several lines that are a mapping or a sequence. A sentence is YAML too, and no help; what
+/// is longer than a first look shows is not tried, because the scanner is slow.
 pub(crate) fn is_document(text: &str) -> bool {
+    if text.len() > PREVIEW {
+        return false;
+    }
     let several = text.lines().filter(|line| !line.trim().is_empty()).nth(1).is_some();
-    several && text.contains([':', '-']) && parse(text, LONGEST).is_ok_and(|root| root == Root::Collection)
+    several && text.contains([':', '-']) && parse(text, PREVIEW).is_ok_and(|root| root == Root::Collection)
 }
 
 /// What the first document of a YAML text of at most `longest` bytes is; all of them are read.

@@ -36,6 +36,28 @@ impl Keys {
         self.ends.len()
     }
 
+    /// Bytes of all keys.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Parts of about as many keys each, of at most `count` keys and `bytes` bytes; one key can have more.
+    pub fn parts(&self, count: usize, bytes: usize) -> Vec<Range<usize>> {
+        let pieces = self.len().div_ceil(count.max(1));
+        let mut parts = Vec::with_capacity(pieces);
+        for piece in 0..pieces {
+            let (mut from, to) = (self.len() * piece / pieces, self.len() * (piece + 1) / pieces);
+            for at in from..to {
+                if at > from && self.ends[at] - self.start(from) > bytes {
+                    parts.push(from..at);
+                    from = at;
+                }
+            }
+            parts.push(from..to);
+        }
+        parts
+    }
+
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
@@ -172,6 +194,19 @@ mod tests {
             let again: Vec<(Vec<u8>, Meta)> = (0..read.len()).map(|at| (read.key(at).to_vec(), read.meta(at))).collect();
             prop_assert_eq!(block.first(), keys.key(0));
             prop_assert_eq!(again, written.into_iter().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn parts_lie_end_to_end_and_none_is_too_large(lengths in vec(0..9_usize, 0..60), count in 1..9_usize, bytes in 1..20_usize) {
+            let mut keys = Keys::default();
+            lengths.iter().for_each(|length| keys.push(&vec![b'k'; *length], Meta::default()));
+            let parts = keys.parts(count, bytes);
+            let all: Vec<usize> = parts.iter().cloned().flatten().collect();
+            prop_assert_eq!(all, (0..keys.len()).collect::<Vec<_>>());
+            for part in parts {
+                let size: usize = lengths[part.clone()].iter().sum();
+                prop_assert!((1..=count).contains(&part.len()) && (size <= bytes || part.len() == 1));
+            }
         }
 
         #[test]

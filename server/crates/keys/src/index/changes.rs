@@ -2,7 +2,7 @@
 //! goes to a newer revision, and what is told of a revision before the index's own was applied before.
 
 use super::{
-    BLOCK, BLOCK_MAX, BLOCK_MIN, Index,
+    BLOCK, BLOCK_BYTES, BLOCK_MAX, BLOCK_MIN, Index,
     block::{Block, Keys, Meta},
     meta_with,
 };
@@ -102,9 +102,8 @@ impl Index {
             next.decode(keys);
             to += 1;
         }
-        let pieces = if keys.len() <= BLOCK_MAX { usize::from(keys.len() > 0) } else { keys.len().div_ceil(BLOCK) };
-        let place = |piece: usize| keys.len() * piece / pieces;
-        let new: Vec<Block> = (0..pieces).map(|i| Block::encode(keys, place(i)..place(i + 1))).collect();
+        let parts = keys.parts(if keys.len() <= BLOCK_MAX { BLOCK_MAX } else { BLOCK }, BLOCK_BYTES);
+        let new: Vec<Block> = parts.into_iter().map(|part| Block::encode(keys, part)).collect();
         new.iter().for_each(|block| self.remember(block));
         let gone: Vec<Block> = self.blocks.splice(block..to, new).collect();
         gone.iter().for_each(|block| self.forget(block));

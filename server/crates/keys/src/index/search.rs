@@ -74,19 +74,52 @@ impl Index {
         search: &KeySearch,
         matcher: &Matcher,
         visible: &Visible,
-        mut stop: impl FnMut() -> bool,
+        stop: impl FnMut() -> bool,
     ) -> SearchPage {
-        let changed = search.changed_since.map(|moment| self.times.first_at(moment).unwrap_or(u64::MAX));
-        let mut wanted = Wanted::new(search, changed);
-        let ranges = visible.below(search.prefix.as_bytes());
-        let of = ranges.iter().map(|(from, end)| self.count(from, end.as_deref())).sum();
-        let limit = hits_of(search);
-        let start = search.after.as_ref().map(|after| after.next().0).unwrap_or_default();
+        let mut searching = Searching::new(search);
+        searching.go_on(self, matcher, visible, stop);
+        searching.page()
+    }
+}
+
+/// A search that is made in parts, between which the index may change.
+pub(crate) struct Searching<'a> {
+    search: &'a KeySearch,
+    wanted: Wanted,
+    /// After which key it goes on.
+    after: Option<Key>,
+    hits: Vec<Hit>,
+    looked: u64,
+    of: u64,
+    since: Option<Timestamp>,
+}
+
+impl<'a> Searching<'a> {
+    pub fn new(search: &'a KeySearch) -> Self {
+        let after = search.after.clone();
+        let wanted = Wanted::new(search, None);
+        Self { search, wanted, after, hits: Vec::new(), looked: 0, of: 0, since: None }
+    }
+
+    /// Goes on until there are enough hits, `stop` says so, or all was looked at; whether there is no more to do.
+    pub fn go_on(
+        &mut self,
+        index: &Index,
+        matcher: &Matcher,
+        visible: &Visible,
+        mut stop: impl FnMut() -> bool,
+    ) -> bool {
+        self.wanted.changed = self.search.changed_since.map(|moment| index.times.first_at(moment).unwrap_or(u64::MAX));
+        self.since = index.since();
+        let ranges = visible.below(self.search.prefix.as_bytes());
+        self.of = ranges.iter().map(|(from, end)| index.count(from, end.as_deref())).sum();
+        let limit = hits_of(self.search);
+        let start = self.after.take().map(|after| after.next().0).unwrap_or_default();
         let literal = Key(matcher.literal_prefix().to_vec());
         let literal_end = literal.end();
-        let (mut hits, mut looked, mut next) = (Vec::new(), 0_u64, None);
-        let (mut walk, mut ending) = (Walk::new(self), Walk::new(self));
-        'ranges: for range in &ranges {
+        let mut looked = 0_u64;
+        let (mut walk, mut ending) = (Walk::new(index), Walk::new(index));
+        for range in &ranges {
             let first = start.as_slice().max(literal.as_bytes());
             let Some((from, end)) = clip(range, first, literal_end.as_ref().map(Key::as_bytes)) else { continue };
             walk.seek(&from);
@@ -94,18 +127,26 @@ impl Index {
             let to = ending.place();
             while let Some((key, meta)) = walk.current().filter(|_| walk.place() < to) {
                 looked += 1;
-                if matcher.key(key) && wanted.meta(meta) {
-                    hits.push(Hit { key: Key(key.to_vec()), meta: self.meta(meta), excerpt: String::new() });
+                self.looked += 1;
+                if matcher.key(key) && self.wanted.meta(meta) {
+                    self.hits.push(Hit { key: Key(key.to_vec()), meta: index.meta(meta), excerpt: String::new() });
                 }
-                if hits.len() >= limit || (looked.is_multiple_of(BLOCK_MAX as u64) && stop()) {
-                    next = Some(Key(key.to_vec()));
-                    break 'ranges;
+                let enough = self.hits.len() >= limit;
+                if enough || (looked.is_multiple_of(BLOCK_MAX as u64) && stop()) {
+                    self.after = Some(Key(key.to_vec()));
+                    return enough;
                 }
                 walk.step();
             }
         }
-        let note = join([changed_note(search, self.since()), wanted.note()]);
-        SearchPage { hits, next, looked: Wide(looked), read: Wide(0), of: Some(Wide(of)), note }
+        true
+    }
+
+    /// What was found so far.
+    pub fn page(self) -> SearchPage {
+        let note = join([changed_note(self.search, self.since), self.wanted.note()]);
+        let (looked, of) = (Wide(self.looked), Some(Wide(self.of)));
+        SearchPage { hits: self.hits, next: self.after, looked, read: Wide(0), of, note }
     }
 }
 

@@ -250,6 +250,36 @@ fn keys_are_found_by_lease_and_by_when_they_changed() {
 }
 
 #[test]
+fn a_search_in_parts_finds_and_says_what_one_in_whole_does() {
+    let (index, _) = filled(many(2000));
+    let search = KeySearch { pattern: "00f".to_owned(), min_size: Some(Wide(1)), ..KeySearch::default() };
+    for search in [search.clone(), KeySearch { min_size: None, limit: 3, ..search }] {
+        let matcher = Matcher::new(&search).expect("a pattern");
+        let whole = index.search(&search, &matcher, &Visible::all(), || false);
+        let mut parts = Searching::new(&search);
+        while !parts.go_on(&index, &matcher, &Visible::all(), || true) {}
+        assert_eq!(parts.page(), whole);
+    }
+}
+
+#[test]
+fn long_keys_make_small_blocks_and_are_all_there() {
+    let long = |i: usize| [vec![b'k'; 40_000], format!("{i:05}").into_bytes()].concat();
+    let (mut index, mut model) = filled((0..100).map(long));
+    let mut heard: Vec<Heard> = (100..200).map(|i| put(&mut model, &long(i), 2, 0, 0)).collect();
+    heard.sort_by(|a, b| a.pair.key.cmp(&b.pair.key));
+    index.apply(&heard, Timestamp(5));
+    assert_sound(&index);
+    let mut keys = Keys::default();
+    for block in &index.blocks {
+        keys.clear();
+        block.decode(&mut keys);
+        assert!(keys.bytes() <= BLOCK_BYTES);
+    }
+    assert_eq!(index.len(), model.len());
+}
+
+#[test]
 fn a_search_that_is_stopped_every_time_still_comes_to_its_end() {
     let (index, model) = filled(many(2000));
     let mut search = KeySearch { pattern: "00f".to_owned(), limit: 1000, ..KeySearch::default() };

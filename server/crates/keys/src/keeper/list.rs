@@ -23,6 +23,8 @@ const PAGE_BYTES: usize = 8 << 20;
 const GROWTH: usize = 16;
 /// What etcd sends of a key beside its name.
 const BESIDE: usize = 24;
+/// What etcd may read for a page: also for one of keys alone it reads the values, and throws them away.
+const READ_BYTES: u64 = 64 << 20;
 /// Changes that wait until all is listed may take so much memory.
 const WAITING_BYTES: usize = 32 << 20;
 
@@ -59,10 +61,12 @@ pub(super) async fn build(
     let mut watch = client.watch(&everything(revision + 1), ANSWER).await?;
     let mut index = Index::default();
     index.begin(u64::try_from(revision).unwrap_or_default(), members.now());
+    let cluster = reply.cluster_id;
+    let most = most_of(client, expected).await;
     let (mut waiting, mut limit) = (Waiting::default(), FIRST);
     loop {
         let (more, last) = (reply.more, reply.pairs.last().map(|pair| pair.key.clone()));
-        limit = limit_after(&reply.pairs, limit);
+        limit = limit_after(&reply.pairs, limit).min(most);
         index = insert(index, reply).await?;
         shared.listed(&index, expected)?;
         let Some(last) = last.filter(|_| more) else { break };
@@ -76,7 +80,7 @@ pub(super) async fn build(
         for (changes, at) in waiting.changes {
             index.change(changes, at);
         }
-        shared.replace(index)
+        shared.replace(index, cluster)
     });
     done.await.map_err(fault)??;
     Ok(watch)
@@ -104,6 +108,14 @@ fn listing(error: EtcdError) -> Ended {
         true => Ended::Anew("etcd compacted the revision away that was being listed".to_owned()),
         false => error.into(),
     }
+}
+
+/// The most keys of a page, by what a key takes in the database; no limit where the member does not tell.
+async fn most_of(client: &MemberClient, keys: u64) -> usize {
+    let Ok(reply) = client.status(ANSWER).await else { return usize::MAX };
+    let Wide(stored) = reply.status.db_size_in_use;
+    let each = stored / keys.max(1);
+    usize::try_from(READ_BYTES / each.max(1)).unwrap_or(usize::MAX).max(FIRST)
 }
 
 /// How many keys the next page may have, if they are like these.
@@ -139,7 +151,7 @@ impl Shared {
             let keys = u128::try_from(new.len().max(1)).unwrap_or(1);
             let needed = new.bytes() as u128 * u128::from(expected) / keys;
             let needed = usize::try_from(needed).unwrap_or(usize::MAX).max(new.bytes());
-            Ended::TooLarge { why: over.to_string(), needed }
+            Ended::TooLarge { why: over.to_string(), needed, keys: expected }
         })?;
         if held.index.is_none() {
             held.state.phase = IndexPhase::Building;
@@ -152,11 +164,12 @@ impl Shared {
     }
 
     /// Puts a new index in the place of the old one.
-    fn replace(&self, new: Index) -> Result<(), Ended> {
+    fn replace(&self, new: Index, cluster: u64) -> Result<(), Ended> {
         let revision = new.revision();
         let mut held = self.write();
         held.state.sizes_at = None;
         held.index = Some(new);
+        held.cluster = cluster;
         held.live(revision)?;
         drop(held);
         self.shows(revision);
@@ -168,8 +181,8 @@ impl Held {
     /// The index is what the cluster was at `revision`.
     pub(super) fn live(&mut self, revision: u64) -> Result<(), Ended> {
         self.weigh(0).map_err(|over| {
-            let needed = self.index.as_ref().map_or(0, Index::bytes);
-            Ended::TooLarge { why: over.to_string(), needed }
+            let (needed, keys) = self.index.as_ref().map_or((0, 0), |index| (index.bytes(), index.len() as u64));
+            Ended::TooLarge { why: over.to_string(), needed, keys }
         })?;
         self.state.phase = IndexPhase::Live;
         self.state.why.clear();

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 pub struct Asker<'a> {
     client: &'a MemberClient,
     revision: i64,
-    renewed: bool,
+    /// Why it is another revision than that of the first answer.
+    renewed: Option<&'static str>,
     /// No answer is begun after this, when there is one already.
     late: Instant,
     until: Instant,
@@ -20,7 +21,7 @@ impl<'a> Asker<'a> {
     /// At `revision`, or for 0 at that of the first answer.
     pub fn new(client: &'a MemberClient, revision: i64, deadline: Duration) -> Self {
         let now = Instant::now();
-        Self { client, revision, renewed: false, late: now + deadline / 2, until: now + deadline }
+        Self { client, revision, renewed: None, late: now + deadline / 2, until: now + deadline }
     }
 
     /// The revision of the answers; 0 without one.
@@ -33,15 +34,15 @@ impl<'a> Asker<'a> {
         self.late <= Instant::now()
     }
 
+    /// The moment from which on it is.
+    pub fn late(&self) -> Instant {
+        self.late
+    }
+
     /// What a reader should know; empty for nothing.
     pub fn note(&self) -> String {
-        match self.renewed {
-            false => String::new(),
-            true => format!(
-                "etcd has compacted the revision of the first page away; from here on pages show revision {}.",
-                self.revision
-            ),
-        }
+        let told = |why| format!("{why}; from here on pages show revision {}.", self.revision);
+        self.renewed.map(told).unwrap_or_default()
     }
 
     /// At most `limit` keys of a range, without values.
@@ -66,10 +67,13 @@ impl<'a> Asker<'a> {
             ..Range::default()
         };
         let mut answer = self.client.range(&asked, self.left()).await;
-        if self.revision != 0 && answer.as_ref().is_err_and(is_lost) {
+        let lost = answer.as_ref().err().and_then(lost);
+        if self.revision != 0 && lost.is_some() {
             asked.revision = 0;
             answer = self.client.range(&asked, self.left()).await;
-            self.renewed |= answer.is_ok();
+            if answer.is_ok() {
+                self.renewed = lost;
+            }
         }
         let reply = answer?;
         if asked.revision == 0 {
@@ -83,12 +87,10 @@ impl<'a> Asker<'a> {
     }
 }
 
-/// Whether the cluster does not have the revision (any more): it is compacted, or the cluster was restored from a backup.
-pub fn is_lost(error: &EtcdError) -> bool {
-    error.is_compacted() || is_ahead(error)
-}
-
-/// Whether the revision that was asked for is one that the cluster has not reached (`api/v3rpc/rpctypes/error.go`).
-pub fn is_ahead(error: &EtcdError) -> bool {
-    matches!(error, EtcdError::Refused { message, .. } if message.contains("required revision is a future revision"))
+/// Why the cluster does not have the revision (any more), for whoever reads pages of it; none if that is not what is wrong.
+fn lost(error: &EtcdError) -> Option<&'static str> {
+    if error.is_compacted() {
+        return Some("etcd has compacted the revision of the first page away");
+    }
+    error.is_ahead().then_some("The cluster is at an earlier revision than the first page was, as after a restore")
 }

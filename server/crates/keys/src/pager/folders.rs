@@ -42,6 +42,10 @@ pub async fn fill(
             if !page.entries.is_empty() && (answers == ANSWERS || asker.is_late()) {
                 page.more = true;
                 page.keys = page.keys.filter(|_| !first && is_last(range, ranges));
+                // Keys of the last folder may lie in what is not asked for any more.
+                if let Some(last) = page.entries.last_mut() {
+                    last.keys = None;
+                }
                 return Ok(());
             }
             answers += 1;

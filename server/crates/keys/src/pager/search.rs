@@ -13,7 +13,8 @@ use quorate_domain::{
     wide::Wide,
 };
 use quorate_etcd::{EtcdError, MemberClient, Pair};
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::{task::spawn_blocking, time::Instant};
 
 /// What an answer should have at most.
 const ANSWER_BYTES: usize = 8 << 20;
@@ -22,6 +23,8 @@ const FIRST: usize = 16;
 /// Answers grow by no more than this, and to no more keys than that.
 const GROWTH: usize = 4;
 const MOST: usize = 20_000;
+/// With values: large ones may follow many small ones.
+const MOST_VALUES: usize = 1000;
 /// What an answer has for each key beside key and value.
 const BESIDE: usize = 24;
 
@@ -58,7 +61,8 @@ impl<'a> Reading<'a> {
             if !reply.pairs.is_empty() {
                 let bytes: usize = reply.pairs.iter().map(|pair| pair.key.len() + pair.value.len() + BESIDE).sum();
                 let fits = ANSWER_BYTES / (bytes / reply.pairs.len()).max(1);
-                self.limit = fits.clamp(1, (self.limit * GROWTH).min(MOST));
+                let most = if self.keys_only { MOST } else { MOST_VALUES };
+                self.limit = fits.clamp(1, (self.limit * GROWTH).min(most));
                 return Ok(Some(reply.pairs));
             }
         }
@@ -84,12 +88,13 @@ pub fn is_too_much(error: &EtcdError) -> bool {
 pub async fn search_values(
     client: &MemberClient,
     search: &KeySearch,
-    matcher: &Matcher,
+    matcher: &Arc<Matcher>,
     visible: &Visible,
     budget_bytes: usize,
     deadline: Duration,
 ) -> Result<SearchPage, EtcdError> {
-    look(client, search, visible, Wanted::new(search, unknown(search)), Some(budget_bytes), deadline, |pair| {
+    let (matcher, wanted) = (matcher.clone(), Wanted::new(search, unknown(search)));
+    look(client, search, visible, wanted, Some(budget_bytes), deadline, move |pair| {
         if matcher.key(&pair.key) {
             return Some(String::new());
         }
@@ -105,14 +110,15 @@ pub async fn search_values(
 pub async fn search_keys(
     client: &MemberClient,
     search: &KeySearch,
-    matcher: &Matcher,
+    matcher: &Arc<Matcher>,
     visible: &Visible,
     deadline: Duration,
 ) -> Result<SearchPage, EtcdError> {
     // What does not start with what each hit starts with need not be read.
     let narrow = Visible::of_prefixes([Key(matcher.literal_prefix().to_vec())]);
     let wanted = Wanted::new(search, unknown(search));
-    let found = |pair: &Pair| matcher.key(&pair.key).then(String::new);
+    let matcher = matcher.clone();
+    let found = move |pair: &Pair| matcher.key(&pair.key).then(String::new);
     look(client, search, &visible.intersect(&narrow), wanted, None, deadline, found).await
 }
 
@@ -126,41 +132,81 @@ async fn look(
     client: &MemberClient,
     search: &KeySearch,
     visible: &Visible,
-    mut wanted: Wanted,
+    wanted: Wanted,
     budget_bytes: Option<usize>,
     deadline: Duration,
-    found: impl Fn(&Pair) -> Option<String>,
+    mut found: impl Fn(&Pair) -> Option<String> + Send + 'static,
 ) -> Result<SearchPage, EtcdError> {
     let keys_only = budget_bytes.is_none();
-    let limit = hits_of(search);
     let asker = Asker::new(client, 0, deadline);
+    let mut sieve = Sieve::new(wanted, hits_of(search), !keys_only, asker.late());
     let mut reading = Reading::new(asker, visible, &search.prefix, search.after.as_ref(), keys_only);
-    let (mut hits, mut looked, mut read, mut next) = (Vec::new(), 0_u64, 0, None);
     if search.changed_since.is_some() {
         reading.ranges.clear();
     }
-    'reading: while let Some(pairs) = reading.next().await? {
-        for (at, pair) in pairs.iter().enumerate() {
-            looked += 1;
-            read += pair.value.len();
-            if wanted.meta(meta_with(pair, !keys_only))
-                && let Some(excerpt) = found(pair)
-            {
-                hits.push(Hit { key: Key(pair.key.clone()), meta: meta_of(pair, !keys_only), excerpt });
-            }
-            if hits.len() >= limit && !(reading.is_done() && at + 1 == pairs.len()) {
-                next = Some(Key(pair.key.clone()));
-                break 'reading;
-            }
-        }
-        let spent = budget_bytes.is_some_and(|budget| read >= budget) || reading.asker.is_late();
-        if spent && !reading.is_done() {
-            next = pairs.last().map(|pair| Key(pair.key.clone()));
+    let mut next = None;
+    while let Some(pairs) = reading.next().await? {
+        let (sifted, stopped);
+        (sieve, found, sifted, stopped) = aside(move || {
+            let stopped = sieve.sift(&pairs, &found);
+            (sieve, found, pairs, stopped)
+        })
+        .await;
+        let at = stopped.unwrap_or(sifted.len());
+        let spent = budget_bytes.is_some_and(|budget| sieve.read >= budget) || reading.asker.is_late();
+        if (stopped.is_some() || spent) && !(reading.is_done() && at == sifted.len()) {
+            next = at.checked_sub(1).map(|last| Key(sifted[last].key.clone()));
             break;
         }
     }
-    let note = join([changed_note(search, None), wanted.note()]);
+    let note = join([changed_note(search, None), sieve.wanted.note()]);
+    let Sieve { hits, looked, read, .. } = sieve;
     Ok(SearchPage { hits, next, looked: Wide(looked), read: Wide(read as u64), of: None, note })
+}
+
+/// What is kept of what was read.
+struct Sieve {
+    wanted: Wanted,
+    limit: usize,
+    with_values: bool,
+    late: Instant,
+    hits: Vec<Hit>,
+    looked: u64,
+    read: usize,
+}
+
+impl Sieve {
+    fn new(wanted: Wanted, limit: usize, with_values: bool, late: Instant) -> Self {
+        Self { wanted, limit, with_values, late, hits: Vec::new(), looked: 0, read: 0 }
+    }
+
+    /// Looks at `pairs`, at one at least; how many it looked at, if it stopped: there are enough hits, or it is late.
+    fn sift(&mut self, pairs: &[Pair], found: impl Fn(&Pair) -> Option<String>) -> Option<usize> {
+        for (at, pair) in pairs.iter().enumerate() {
+            self.looked += 1;
+            self.read += pair.value.len();
+            if self.wanted.meta(meta_with(pair, self.with_values))
+                && let Some(excerpt) = found(pair)
+            {
+                self.hits.push(Hit { key: Key(pair.key.clone()), meta: meta_of(pair, self.with_values), excerpt });
+            }
+            // A pattern can take long for one value, and a clock is read in no time.
+            if self.hits.len() >= self.limit || Instant::now() >= self.late {
+                return Some(at + 1);
+            }
+        }
+        None
+    }
+}
+
+/// Off the runtime: a pattern may take long. A panic goes on where it was asked for.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match spawn_blocking(work).await.map_err(tokio::task::JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // Only a runtime that stops gives work up.
+        Err(Err(_)) => std::future::pending().await,
+    }
 }
 
 /// The size of each value below `prefix` from `after` on, with the `mod_revision` that it is of, in the order of keys, and

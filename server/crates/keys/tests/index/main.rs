@@ -111,6 +111,21 @@ async fn a_cluster_that_went_back_is_listed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_cluster_with_as_many_keys_at_that_revision_is_listed_again() {
+    let (mut before, after) = (EtcdCluster::start(1).await, EtcdCluster::start(1).await);
+    put(&before.client(0), b"/a", b"1").await;
+    put(&after.client(0), b"/b", b"1").await;
+    let members = Gate::of(&before, &[0]);
+    let keeper = Keeper::start(members.clone(), roomy());
+    live(&keeper).await;
+    members.lead_to(&after, &[0]);
+    before.member_mut(0).kill();
+    let other = async || keeper.read(|index| index.get(b"/b").is_some()) == Some(true);
+    until(PATIENCE, "the other keys", other).await;
+    assert_exact(&keeper, &after.client(0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_does_not_fit_is_dropped_and_its_memory_given_back() {
     let cluster = EtcdCluster::start(1).await;
     fill(&cluster.client(0), 3000).await;
@@ -222,7 +237,7 @@ async fn values_are_searched_and_sized_a_budget_at_a_time() {
     }
     put(&client, b"/w/needle", b"").await;
     let mut search = KeySearch { pattern: "needle".into(), how: Match::Substring, limit: 2, ..KeySearch::default() };
-    let (matcher, all) = (Matcher::new(&search).expect("a pattern"), Visible::all());
+    let (matcher, all) = (Arc::new(Matcher::new(&search).expect("a pattern")), Visible::all());
     let (mut found, mut answers) = (Vec::new(), 0);
     loop {
         let page = pager::search_values(&client, &search, &matcher, &all, 500, CALL).await.expect("an answer");

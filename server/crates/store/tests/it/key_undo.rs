@@ -92,3 +92,18 @@ async fn what_is_kept_goes_with_its_time_and_with_its_cluster() {
     tx.commit().await.unwrap();
     assert!(f.store.key_undo(&undo(4).id, Timestamp(0)).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn where_there_is_no_room_the_oldest_goes_first() {
+    let f = filled().await;
+    let mut conn = f.raw().await;
+    let one: i64 = sqlx::query_scalar("SELECT MAX(LENGTH(sealed)) FROM key_undo").fetch_one(&mut conn).await.unwrap();
+    drop(conn);
+    let mut tx = f.store.begin().await.unwrap();
+    assert_eq!(tx.make_room_for_undos(&cluster_id("other"), 0).await.unwrap(), 0);
+    assert_eq!(tx.make_room_for_undos(&cluster_id("demo"), 3 * one).await.unwrap(), 0);
+    assert_eq!(tx.make_room_for_undos(&cluster_id("demo"), 2 * one).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    let left = f.store.key_undos(&cluster_id("demo"), Timestamp(0), 9).await.unwrap();
+    assert_eq!(left, [undo(3), undo(2)]);
+}

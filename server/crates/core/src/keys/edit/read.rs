@@ -8,8 +8,6 @@ use std::time::Duration;
 
 /// How long one answer may take.
 pub(in crate::keys) const ANSWER: Duration = Duration::from_secs(5);
-/// How many members are asked before a reading is given up.
-const TRIES: usize = 3;
 
 /// Why nothing was read.
 pub(in crate::keys) enum Unread {
@@ -37,23 +35,7 @@ impl From<Unread> for CoreError {
 impl Console {
     /// Reads a range, asking another member when one is silent or follows no leader.
     pub(in crate::keys) async fn read_range(&self, cluster: &ClusterId, range: &Range) -> Result<RangeReply, Unread> {
-        let mut tries = 1;
-        loop {
-            let client = self.key_client(cluster).await.map_err(Unread::Console)?;
-            match client.member().range(range, ANSWER).await {
-                Ok(reply) => return Ok(reply),
-                Err(error) if tries < TRIES && (error.is_silence() || matches!(error, EtcdError::NoLeader)) => {
-                    client.silent();
-                    tries += 1;
-                }
-                Err(error) => {
-                    if error.is_silence() {
-                        client.silent();
-                    }
-                    return Err(Unread::Etcd(error));
-                }
-            }
-        }
+        self.ask_members(cluster, async |client| client.range(range, ANSWER).await).await
     }
 
     /// One key as it was at `revision` (0 for now), and the revision of the cluster.

@@ -17,6 +17,7 @@ use quorate_domain::{
     keys::{EditAnswer, EditOutcome, Key, KeyUndo},
 };
 use quorate_etcd::{Change, Changed, EtcdError, Pair, Write};
+use quorate_store::StoreError;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -76,27 +77,25 @@ impl Console {
     }
 
     async fn log_and_send(&self, edit: &Edit) -> Result<EditAnswer, CoreError> {
-        let object = self.key_in_audit(&edit.cluster, &edit.key).await?;
+        let object = format!("{} {}", edit.cluster, self.key_in_audit(&edit.cluster, &edit.key).await?);
         let undo = self.log_edit(edit, &object).await?;
         let row = |outcome, said: &str| edit.row(&object, outcome, said);
         match self.send(edit).await {
             Sent::Done { revision, note } => {
-                let mut tx = self.0.store.begin().await?;
-                if let Some(id) = &undo {
-                    tx.set_key_undo_revision(id, wide(revision)).await?;
-                }
-                if let Some(id) = &edit.takes_back {
-                    tx.delete_key_undo(id).await?;
-                }
+                let mut note = format!("{note} {}", edit.note);
                 let draft = row(AuditOutcome::Ok, &format!("revision {revision}"));
-                draft.write(&mut tx, self.0.clock.now()).await?;
-                tx.commit().await?;
+                if let Err(error) = self.note_done(edit, undo.as_ref(), revision, draft).await {
+                    tracing::error!(cluster = %edit.cluster, error = chain(&error), "a change that was made is not noted");
+                    note += " The change was made, but the console could not note that: the audit trail has only its \
+                             beginning, and it cannot be taken back here.";
+                }
                 self.await_index(&edit.cluster, wide(revision)).await;
-                let note = format!("{note} {}", edit.note).trim().to_owned();
+                let note = note.trim().to_owned();
                 Ok(EditAnswer { outcome: EditOutcome::Done, revision: wide(revision), undo, theirs: None, note })
             }
             Sent::Lost { revision, note } => {
-                self.drop_kept(undo.as_ref(), row(AuditOutcome::Failed, "somebody else was faster")).await?;
+                let said = format!("somebody else was faster. {note}");
+                self.drop_kept(undo.as_ref(), row(AuditOutcome::Failed, said.trim_end_matches(". "))).await?;
                 self.lost(&edit.actor, &edit.cluster, &edit.key, revision, note).await
             }
             Sent::Refused(error) => {
@@ -110,6 +109,29 @@ impl Console {
         }
     }
 
+    /// Writes down that a change was made.
+    async fn note_done(
+        &self,
+        edit: &Edit,
+        undo: Option<&KeyUndoId>,
+        revision: i64,
+        row: AuditDraft,
+    ) -> Result<(), CoreError> {
+        let mut tx = self.0.store.begin().await?;
+        if let Some(id) = undo {
+            match tx.set_key_undo_revision(id, wide(revision)).await {
+                // There is no room for it any more, or its time is over.
+                Ok(()) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if let Some(id) = &edit.takes_back {
+            tx.delete_key_undo(id).await?;
+        }
+        row.write(&mut tx, self.0.clock.now()).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// The answer of a change that was not done because the key is not as it was seen.
     pub(in crate::keys) async fn lost(
         &self,
@@ -121,7 +143,7 @@ impl Console {
     ) -> Result<EditAnswer, CoreError> {
         let (there, now) = self.read_key(cluster, key.as_bytes(), 0).await?;
         let theirs = match there {
-            Some(pair) => Some(Box::new(self.value_view(actor, cluster, key, &pair, now).await?)),
+            Some(pair) => Some(Box::new(self.value_view(actor, cluster, key, pair, now).await?)),
             None => None,
         };
         Ok(EditAnswer { outcome: EditOutcome::Lost, revision: wide(revision.max(now)), undo: None, theirs, note })
@@ -190,7 +212,7 @@ impl Console {
                 return self.learn(edit, &error).await;
             }
             if tries == TRIES || !(silent || matches!(error, EtcdError::NoLeader)) {
-                return Sent::Refused(refusal(&edit.change, error));
+                return Sent::Refused(refusal(edit.action, error));
             }
             tries += 1;
         }
@@ -250,7 +272,8 @@ impl Edit {
     fn row(&self, object: &str, outcome: AuditOutcome, said: &str) -> AuditDraft {
         let detail = match self.detail.as_str() {
             "" => said.to_owned(),
-            more => format!("{more}; {said}"),
+            // The last, where a long row is cut.
+            more => format!("{said}; {more}"),
         };
         AuditDraft::by(&self.actor, self.action, object).outcome(outcome).detail(&detail)
     }
@@ -291,13 +314,15 @@ fn written(change: &Change, key: &[u8], seen: i64, there: Option<&Pair>) -> bool
     }
 }
 
-fn refusal(change: &Change, error: EtcdError) -> CoreError {
-    let names_a_lease =
-        change.writes.iter().any(|w| matches!(w, Write::Put { lease: quorate_etcd::PutLease::Of(_), .. }));
-    if names_a_lease && error.is_lease_gone() {
-        return Problem::field("lease_id", "This lease has ended, or never was: choose another one, or none").into();
-    }
-    key_problem(error)
+/// What etcd's refusal means to whoever sent a change: only a form with a value and a lease has these fields.
+fn refusal(action: &str, error: EtcdError) -> CoreError {
+    let field = match action {
+        "key.put" if error.is_lease_gone() => "lease_id",
+        "key.put" if error.is_too_large() => "value",
+        _ => return key_problem(error),
+    };
+    let title = Problem::from(key_problem(error)).title;
+    Problem::field(field, title).into()
 }
 
 fn not_there(lost: &EtcdError) -> CoreError {
@@ -322,6 +347,7 @@ fn nobody_knows(lost: &EtcdError) -> CoreError {
 mod tests {
     use super::*;
     use quorate_etcd::PutLease;
+    use tonic::{Code, Status};
 
     fn put(key: &[u8], value: &[u8]) -> Write {
         Write::Put { key: key.to_vec(), value: value.to_vec(), lease: PutLease::None }
@@ -342,6 +368,19 @@ mod tests {
         assert!(written(&delete, b"a", 5, None) && !written(&delete, b"a", 5, Some(&pair(b"x", 6))));
         let copy = Change { seen: vec![(b"a".to_vec(), 5), (b"b".to_vec(), 0)], writes: vec![put(b"b", b"x")] };
         assert!(written(&copy, b"a", 5, Some(&pair(b"x", 5))) && !written(&copy, b"a", 5, None));
+    }
+
+    #[test]
+    fn a_refusal_is_said_at_a_field_only_where_there_is_one() {
+        let refused =
+            |action, message: &str| Problem::from(refusal(action, Status::new(Code::InvalidArgument, message).into()));
+        let (large, gone) = ("etcdserver: request is too large", "etcdserver: requested lease not found");
+        assert!(refused("key.put", large).message_for("value").is_some());
+        assert!(refused("key.put", gone).message_for("lease_id").is_some());
+        for message in [large, gone] {
+            let told = refused("key.move", message);
+            assert!(told.fields.is_empty() && !told.detail.is_empty(), "{told:?}");
+        }
     }
 
     #[test]
