@@ -44,7 +44,7 @@ async fn filled() -> Fixture {
 async fn a_file_is_there_once_it_is_whole_and_its_parts_come_back() {
     let f = filled().await;
     let whole = KeyFile { bytes: Wide(120), keys: Wide(3), until: UNTIL, ..file(1) };
-    assert_eq!(f.store.key_files(&cluster_id("demo"), Timestamp(0), 9).await.unwrap(), [whole.clone()]);
+    assert_eq!(f.store.key_files(&cluster_id("demo"), Timestamp(0), 9).await.unwrap(), std::slice::from_ref(&whole));
     let kept = f.store.key_file(&file(1).id, Timestamp(0)).await.unwrap().unwrap();
     assert_eq!((kept.file, kept.parts), (whole, 3));
     assert!(f.store.key_file(&file(2).id, Timestamp(0)).await.unwrap().is_none(), "it is still being written");
