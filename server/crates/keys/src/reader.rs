@@ -90,12 +90,8 @@ mod tests {
 
     fn reply(keys: &[&str], size: usize, more: bool) -> RangeReply {
         let pair = |key: &&str| Pair { key: key.as_bytes().to_vec(), value: vec![0; size], ..Pair::default() };
-<<<<<<< HEAD
-        RangeReply { revision: 7, pairs: keys.iter().map(pair).collect(), count: 9, more, ..RangeReply::default() }
-=======
         let pairs = keys.iter().map(pair).collect();
         RangeReply { revision: 7, pairs, count: 9, more, ..RangeReply::default() }
->>>>>>> keys-bulk
     }
 
     #[test]
