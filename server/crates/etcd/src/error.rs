@@ -136,7 +136,8 @@ impl From<Status> for EtcdError {
             return Self::unreachable(Box::new(status));
         }
         match message.as_str() {
-            "etcdserver: no leader" => Self::NoLeader,
+            // What waited while the leader changed was not done (etcdserver/v3_server.go, `linearizableReadLoop`).
+            "etcdserver: no leader" | "etcdserver: leader changed" => Self::NoLeader,
             // A member that stops says so to whoever waits, also of what it has proposed already.
             "etcdserver: server stopped" => {
                 Self::Unreachable { reason: "the member was stopped".to_owned(), source: Box::new(status) }
@@ -225,6 +226,7 @@ mod tests {
     fn etcds_own_words_are_told_apart_from_a_dead_connection() {
         let own = |code, text: &str| EtcdError::from(Status::new(code, text));
         assert!(matches!(own(Code::Unavailable, "etcdserver: no leader"), EtcdError::NoLeader));
+        assert!(matches!(own(Code::Unavailable, "etcdserver: leader changed"), EtcdError::NoLeader));
         assert!(matches!(own(Code::Unavailable, "etcdserver: request timed out"), EtcdError::NoMajority { .. }));
         assert!(matches!(
             own(Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded"),

@@ -21,9 +21,12 @@ use std::{
     },
     time::Duration,
 };
+use tokio::time::sleep;
 
 /// How long a member has to prove that it is there, before it is chosen.
 const PROBE: Duration = Duration::from_secs(2);
+/// How long an election is given before another member is asked.
+pub(super) const ELECTING: Duration = Duration::from_millis(600);
 /// How many members are tried for one choice.
 const TRIES: usize = 3;
 
@@ -201,6 +204,9 @@ impl Console {
                     }
                     if !elsewhere || tries == TRIES {
                         return Err(Unread::Etcd(error));
+                    }
+                    if matches!(error, EtcdError::NoLeader) {
+                        sleep(ELECTING).await;
                     }
                     tries += 1;
                 }

@@ -8,7 +8,7 @@ use crate::{
     audit::AuditDraft,
     console::Console,
     error::{CoreError, chain},
-    keys::client::key_problem,
+    keys::client::{ELECTING, key_problem},
 };
 use quorate_domain::{
     ClusterId, Problem, ProblemKind,
@@ -213,6 +213,9 @@ impl Console {
             }
             if tries == TRIES || !(silent || matches!(error, EtcdError::NoLeader)) {
                 return Sent::Refused(refusal(edit.action, error));
+            }
+            if !silent {
+                sleep(ELECTING).await;
             }
             tries += 1;
         }
