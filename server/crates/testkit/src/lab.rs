@@ -14,6 +14,8 @@ use tokio::process::Command;
 
 /// How long a lease waits for other tests to give hosts back.
 const LEASE_DEADLINE: Duration = Duration::from_secs(900);
+/// How long others take to make their hosts as new.
+const RENEWAL: Duration = Duration::from_secs(20);
 /// Hosts that the lab can have.
 const HOSTS: std::ops::RangeInclusive<u8> = 1..=9;
 
@@ -68,8 +70,13 @@ impl Lab {
     /// The lab is down, has fewer than `n` hosts, or they do not get free within 15 minutes.
     pub async fn lease(n: usize) -> Self {
         let dir = lab_dir();
-        let there: Vec<u8> = HOSTS.filter(|i| dir.join(format!("hosts/{i}/created")).exists()).collect();
-        assert!(there.len() >= n, "{n} lab hosts wanted, {} are up: run `make lab-up HOSTS={}`", there.len(), n.max(3));
+        let wanted = format!("{n} lab hosts are up (`make lab-up HOSTS={}`)", n.max(3));
+        // Another test may be making its own as new at this very moment; they are not there then.
+        let there = until_some(RENEWAL, &wanted, async || {
+            let there: Vec<u8> = HOSTS.filter(|i| dir.join(format!("hosts/{i}/created")).exists()).collect();
+            (there.len() >= n).then_some(there)
+        })
+        .await;
         let (numbers, locks) = take(n, &there).await;
         let lab = Self { hosts: numbers.into_iter().map(LabHost::new).collect(), dir, _locks: locks };
         lab.renew().await;
