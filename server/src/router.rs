@@ -17,7 +17,7 @@ use axum::{
     routing,
 };
 use http::{Method, StatusCode, header};
-use http_body_util::Limited;
+use http_body_util::{BodyExt, Limited};
 use quorate_domain::{Problem, ProblemKind};
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ const VALUE_BODY_LIMIT: usize = 4 << 20;
 const MERGE_BODY_LIMIT: usize = 3 * VALUE_BODY_LIMIT;
 /// The largest body that brings a file; more than a file may have, so that whoever reads it says what is wrong.
 const FILE_BODY_LIMIT: usize = 257 << 20;
+/// A refused body of no more than this is read all the same: whoever is still sending hears the answer only then.
+const DRAINED: usize = 8 << 20;
+const DRAINING: Duration = Duration::from_secs(10);
 /// The longest a page, a server function or an API call may take; checks of many hosts are the slowest. Files that come in
 /// take as long as their bytes keep coming.
 const TIMEOUT: Duration = Duration::from_secs(90);
@@ -90,11 +93,19 @@ async fn end_in_time(request: Request, next: Next) -> Response {
     answer.unwrap_or_else(|_| StatusCode::GATEWAY_TIMEOUT.into_response())
 }
 
+/// Reads a body to its end and throws it away.
+async fn drain(mut body: Body) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
 /// Refuses a body that says it is too large, and breaks off one that turns out to be.
 async fn limit_body(request: Request, next: Next) -> Response {
     let most = body_limit(request.uri().path());
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: usize| length > most) {
+    if let Some(length) = length.filter(|length: &usize| *length > most) {
+        if length <= DRAINED {
+            let _ = tokio::time::timeout(DRAINING, drain(request.into_body())).await;
+        }
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     }
     next.run(request.map(|body| Body::new(Limited::new(body, most)))).await
