@@ -1,23 +1,17 @@
 //! A console over a cluster that it knows, for what is done with many keys.
 
+use crate::orders;
 use quorate_core::{
-    Actor, Config, Console, Via, act,
+    Actor, Console, Via, act,
     clock::SystemClock,
     keys::FileFormat,
     permit::{Act, Permit},
 };
-use quorate_domain::{
-    ClusterId, Role, Scope, Timestamp, UserId,
-    cluster::{ClusterMemberRecord, ClusterRecord, Reach, Scheme},
-    keys::KeyRule,
-    version::Version,
-    wide::Wide,
-};
+use quorate_domain::{ClusterId, Role, Scope, UserId, keys::KeyRule};
 use quorate_etcd::Range;
 use quorate_keys::files::{Record, read};
-use quorate_store::{MasterKey, Store};
 use quorate_testkit::{
-    etcd::{CALL, EtcdCluster, PATIENCE, VERSION},
+    etcd::{CALL, EtcdCluster, PATIENCE},
     until::until,
 };
 use std::{io::Cursor, sync::Arc};
@@ -33,36 +27,8 @@ pub struct Stage {
 impl Stage {
     pub async fn raise() -> Self {
         let etcd = EtcdCluster::start(1).await;
-        let dir = tempfile::Builder::new().prefix("q").tempdir().expect("a directory");
-        let key = MasterKey::load_or_create(dir.path(), None).expect("a key");
-        let store = Store::open(dir.path(), key).await.expect("a store");
-        let id = ClusterId::from_random([7; 10]);
-        let member = ClusterMemberRecord {
-            name: etcd.member(0).name().to_owned(),
-            host: None,
-            client_url: etcd.member(0).client_url().to_owned(),
-            peer_url: etcd.member(0).peer_url().to_owned(),
-            data_dir: etcd.member(0).data_dir().display().to_string(),
-            layout: Default::default(),
-        };
-        let record = ClusterRecord {
-            id: id.clone(),
-            name: "orders".into(),
-            scheme: Scheme::Http,
-            reach: Reach::Direct,
-            version: VERSION.parse::<Version>().expect("version"),
-            token: etcd.token().to_owned(),
-            quota: Wide(2 << 30),
-            members: vec![member],
-            created_at: Timestamp(0),
-            adopted: true,
-            access: None,
-        };
-        let mut tx = store.begin().await.expect("a change");
-        tx.insert_cluster(&record).await.expect("the cluster");
-        tx.commit().await.expect("commit");
-        let console = Console::new(store, Arc::new(SystemClock), Config::new(dir.path().to_owned()));
-        console.bring_up().await.expect("up");
+        let (console, _, dir) = orders::console(&etcd, Arc::new(SystemClock)).await;
+        let id = orders::record(&etcd).id;
         let stage = Self { etcd, console, id, _dir: dir };
         let view = stage.permit::<act::ViewClusters>(&Actor::cli(), stage.cluster()).await;
         until(PATIENCE, "the member is seen", async || {

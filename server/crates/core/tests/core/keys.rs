@@ -1,16 +1,14 @@
 //! Keys of a real cluster through a running console: pages, values, masks, rules, every member.
 
-use quorate_core::{Actor, Config, Console, CoreError, Via, act, clock::SystemClock};
+use crate::orders;
+use quorate_core::{Actor, Console, CoreError, Via, act, clock::SystemClock};
 use quorate_domain::{
-    ClusterId, ProblemKind, Role, Scope, Timestamp, UserId,
-    cluster::{ClusterMemberRecord, ClusterRecord, Reach, Scheme},
+    ClusterId, ProblemKind, Role, Scope, UserId,
     keys::{IndexPhase, Key, KeyPage, KeyQuery, KeyRule, KeySearch, Source, ValueQuery},
-    version::Version,
     wide::Wide,
 };
-use quorate_store::{MasterKey, Store};
 use quorate_testkit::{
-    etcd::{CALL, EtcdCluster, PATIENCE, VERSION},
+    etcd::{CALL, EtcdCluster, PATIENCE},
     until::until,
 };
 use std::sync::Arc;
@@ -27,36 +25,8 @@ struct Stage {
 impl Stage {
     async fn raise(size: usize) -> Self {
         let etcd = EtcdCluster::start(size).await;
-        let dir = tempfile::tempdir().expect("a directory");
-        let key = MasterKey::load_or_create(dir.path(), None).expect("a key");
-        let store = Store::open(dir.path(), key).await.expect("a store");
-        let id = ClusterId::from_random([7; 10]);
-        let member = |i: usize| ClusterMemberRecord {
-            name: etcd.member(i).name().to_owned(),
-            host: None,
-            client_url: etcd.member(i).client_url().to_owned(),
-            peer_url: etcd.member(i).peer_url().to_owned(),
-            data_dir: etcd.member(i).data_dir().display().to_string(),
-            layout: Default::default(),
-        };
-        let record = ClusterRecord {
-            id: id.clone(),
-            name: "orders".into(),
-            scheme: Scheme::Http,
-            reach: Reach::Direct,
-            version: VERSION.parse::<Version>().expect("version"),
-            token: etcd.token().to_owned(),
-            quota: Wide(2 << 30),
-            members: (0..etcd.len()).map(member).collect(),
-            created_at: Timestamp(0),
-            adopted: true,
-            access: None,
-        };
-        let mut tx = store.begin().await.expect("a change");
-        tx.insert_cluster(&record).await.expect("the cluster");
-        tx.commit().await.expect("commit");
-        let console = Console::new(store, Arc::new(SystemClock), Config::new(dir.path().to_owned()));
-        console.bring_up().await.expect("up");
+        let (console, _, dir) = orders::console(&etcd, Arc::new(SystemClock)).await;
+        let id = orders::record(&etcd).id;
         let stage = Self { etcd, console, id, _dir: dir };
         let view = stage.console.permit::<act::ViewClusters>(&Actor::cli(), stage.cluster()).await.expect("permit");
         until(PATIENCE, "all members are seen", async || {

@@ -1,27 +1,26 @@
 //! Changes of keys, their history and what is told of them, by a whole console over real etcd processes. Invariant: nothing here
 //! asserts how long a thing took.
 
+use crate::orders;
 use quorate_core::{
-    Actor, Config, Console, CoreError,
+    Actor, Console, CoreError,
     clock::TestClock,
     keys::MovePermit,
     permit::{Permit, act},
 };
 use quorate_domain::{
     ClusterId, KeyUndoId, LeaseId, Problem, ProblemKind, Role, Scope, Timestamp,
-    cluster::{ClusterMemberRecord, ClusterRecord, Reach, Scheme},
     keys::{
         DeleteKey, EditAnswer, EditOutcome, Encoding, GrantLease, HistoryPage, HistoryQuery, Key, KeyNews, KeyRule,
         KeyUndo, LeaseChoice, MoveKey, PutKey, RestoreKey, Syntax, VALUE_MAX,
     },
     live::LiveMessage,
-    version::Version,
     wide::Wide,
 };
 use quorate_etcd::{Pair, Range};
-use quorate_store::{MasterKey, Store};
+use quorate_store::Store;
 use quorate_testkit::{
-    etcd::{CALL, EtcdCluster, PATIENCE, VERSION},
+    etcd::{CALL, EtcdCluster, PATIENCE},
     until::until_some,
 };
 use std::sync::Arc;
@@ -40,16 +39,8 @@ struct Stage {
 impl Stage {
     async fn open(size: usize) -> Self {
         let etcd = EtcdCluster::start(size).await;
-        let dir = tempfile::Builder::new().prefix("q").tempdir().expect("directory");
-        let key = MasterKey::load_or_create(dir.path(), None).expect("key");
-        let store = Store::open(dir.path(), key).await.expect("store");
-        let record = record(&etcd);
-        let cluster = record.id.clone();
-        let mut tx = store.begin().await.expect("begin");
-        tx.insert_cluster(&record).await.expect("cluster");
-        tx.commit().await.expect("commit");
-        let console = Console::new(store.clone(), Arc::new(TestClock::default()), Config::new(dir.path().to_owned()));
-        console.bring_up().await.expect("console");
+        let (console, store, dir) = orders::console(&etcd, Arc::new(TestClock::default())).await;
+        let cluster = orders::record(&etcd).id;
         Self { etcd, console, store, cluster, _dir: dir }
     }
 
@@ -116,30 +107,6 @@ impl Stage {
             Ok(())
         });
         compacted.await.expect("compacted");
-    }
-}
-
-fn record(etcd: &EtcdCluster) -> ClusterRecord {
-    let member = |i: usize| ClusterMemberRecord {
-        name: etcd.member(i).name().to_owned(),
-        host: None,
-        client_url: etcd.member(i).client_url().to_owned(),
-        peer_url: etcd.member(i).peer_url().to_owned(),
-        data_dir: etcd.member(i).data_dir().display().to_string(),
-        layout: Default::default(),
-    };
-    ClusterRecord {
-        id: ClusterId::from_random([7; 10]),
-        name: "orders".into(),
-        scheme: Scheme::Http,
-        reach: Reach::Direct,
-        version: VERSION.parse::<Version>().expect("version"),
-        token: etcd.token().to_owned(),
-        quota: Wide(2 << 30),
-        members: (0..etcd.len()).map(member).collect(),
-        created_at: Timestamp(0),
-        adopted: false,
-        access: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Live status over real etcd processes. Invariant: nothing here asserts how long a thing took, only that views and
 //! events become right, and stay whole on the way.
 
+use crate::orders;
 use async_trait::async_trait;
 use quorate_core::{
     clock::SystemClock,
@@ -9,12 +10,10 @@ use quorate_core::{
 use quorate_domain::{
     ClusterId, HostId, MemberId, OperationId, Timestamp,
     cluster::{
-        ClusterEvent, ClusterEventKind as Kind, ClusterMemberRecord, ClusterRecord, ClusterView, HealthLevel,
-        MemberRole, MemberView, Reach, Reachability, Scheme, UnitState,
+        ClusterEvent, ClusterEventKind as Kind, ClusterRecord, ClusterView, HealthLevel, MemberRole, MemberView,
+        Reachability, UnitState,
     },
     live::LiveMessage,
-    version::Version,
-    wide::Wide,
 };
 use quorate_etcd::MemberEndpoint;
 use quorate_testkit::{
@@ -92,28 +91,11 @@ impl Theatre {
     }
 }
 
+/// As an install records it: with hosts.
 fn record(etcd: &EtcdCluster) -> ClusterRecord {
-    let member = |i: usize| ClusterMemberRecord {
-        name: etcd.member(i).name().to_owned(),
-        host: Some(host(i)),
-        client_url: etcd.member(i).client_url().to_owned(),
-        peer_url: etcd.member(i).peer_url().to_owned(),
-        data_dir: etcd.member(i).data_dir().display().to_string(),
-        layout: Default::default(),
-    };
-    ClusterRecord {
-        id: ClusterId::from_random([7; 10]),
-        name: "orders".into(),
-        scheme: Scheme::Http,
-        reach: Reach::Direct,
-        version: VERSION.parse::<Version>().expect("version"),
-        token: etcd.token().to_owned(),
-        quota: Wide(2 << 30),
-        members: (0..etcd.len()).map(member).collect(),
-        created_at: Timestamp(0),
-        adopted: false,
-        access: None,
-    }
+    let mut record = ClusterRecord { adopted: false, ..orders::record(etcd) };
+    record.members.iter_mut().enumerate().for_each(|(i, member)| member.host = Some(host(i)));
+    record
 }
 
 fn host(i: usize) -> HostId {

@@ -6,3 +6,4 @@ mod keys_bulk;
 mod keys_edit;
 mod keys_work;
 mod live;
+mod orders;
