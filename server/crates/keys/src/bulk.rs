@@ -3,7 +3,7 @@
 
 use crate::{
     files::{EtcdctlHeader, ExportError, FileFormat, ImportError, Record, Writer, read},
-    pager::is_too_much,
+    stride::less,
 };
 use quorate_domain::keys::{ImportMode, ImportWhat, KEY_MAX, Key, VALUE_MAX};
 use quorate_etcd::{EtcdError, MemberClient, Pair};
@@ -106,11 +106,11 @@ pub async fn found(
     while at < keys.len() {
         let some = &keys[at..(at + each).min(keys.len())];
         match client.each(some, deadline).await {
-            Err(error) if each > 1 && is_too_much(&error) => each = (each / 8).max(1),
-            answer => {
-                found.extend(answer?.into_iter().map(|pair| (pair.key.clone(), pair)));
+            Ok(pairs) => {
+                found.extend(pairs.into_iter().map(|pair| (pair.key.clone(), pair)));
                 at += some.len();
             }
+            Err(error) => each = less(each, &error).ok_or(error)?,
         }
     }
     Ok(found)

@@ -15,6 +15,7 @@ mod matcher;
 mod merge;
 pub mod pager;
 mod reader;
+mod stride;
 mod visible;
 
 pub use budget::Budget;

@@ -6,7 +6,6 @@ mod ask;
 mod folders;
 mod search;
 
-pub(crate) use search::is_too_much;
 pub use search::{scan_sizes, search_keys, search_values};
 
 use crate::{

@@ -1,4 +1,4 @@
-//! Reading ranges of keys or values from end to end, a budget at a time. Invariant: answers stay near `ANSWER_BYTES`, because
+//! Reading ranges of keys or values from end to end, a budget at a time. Invariant: answers stay near one size (`stride`), because
 //! the limit of each follows from the bytes of those before; a reading stops at its budget or its moment, and says after
 //! which key it goes on.
 
@@ -6,34 +6,27 @@ use super::ask::Asker;
 use crate::{
     index::{Wanted, changed_note, hits_of, join, meta_of, meta_with},
     matcher::Matcher,
-    visible::{KeyRange, Visible, clip},
+    stride::{Size, Stride, less},
+    visible::{Visible, clip},
 };
 use quorate_domain::{
     keys::{Hit, Key, KeySearch, SearchPage},
     wide::Wide,
 };
 use quorate_etcd::{EtcdError, MemberClient, Pair};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{task::spawn_blocking, time::Instant};
 
-/// What an answer should have at most.
-const ANSWER_BYTES: usize = 8 << 20;
-/// The first answer: of the largest values that etcd takes by default this is 24 MiB.
-const FIRST: usize = 16;
-/// Answers grow by no more than this, and to no more keys than that.
-const GROWTH: usize = 4;
-const MOST: usize = 20_000;
-/// With values: large ones may follow many small ones.
-const MOST_VALUES: usize = 1000;
-/// What an answer has for each key beside key and value.
-const BESIDE: usize = 24;
+/// Answers of names.
+const NAMES: Size = Size { bytes: 8 << 20, growth: 4, most: 20_000 };
+/// With values fewer: large ones may follow many small ones.
+const VALUES: Size = Size { most: 1000, ..NAMES };
 
 /// A reading of ranges in order.
 struct Reading<'a> {
     asker: Asker<'a>,
-    ranges: VecDeque<KeyRange>,
+    stride: Stride,
     keys_only: bool,
-    limit: usize,
 }
 
 impl<'a> Reading<'a> {
@@ -41,43 +34,28 @@ impl<'a> Reading<'a> {
         let from = after.map(|after| after.next().0).unwrap_or_default();
         let ranges = visible.below(prefix.as_bytes());
         let ranges = ranges.iter().filter_map(|range| clip(range, &from, None)).collect();
-        Self { asker, ranges, keys_only, limit: FIRST }
+        Self { asker, stride: Stride::new(ranges, if keys_only { NAMES } else { VALUES }), keys_only }
     }
 
     /// The next keys; none when all were read.
     async fn next(&mut self) -> Result<Option<Vec<Pair>>, EtcdError> {
-        while let Some(range) = self.ranges.front() {
-            let reply = match self.asker.range(range, self.limit, self.keys_only).await {
-                Err(error) if self.limit > 1 && is_too_much(&error) => {
-                    self.limit = (self.limit / 8).max(1);
-                    continue;
+        while let Some(range) = self.stride.next() {
+            match self.asker.range(range, self.stride.limit, self.keys_only).await {
+                Ok(reply) => {
+                    self.stride.took(&reply);
+                    if !reply.pairs.is_empty() {
+                        return Ok(Some(reply.pairs));
+                    }
                 }
-                reply => reply?,
-            };
-            let range = self.ranges.pop_front();
-            if let (true, Some(last), Some((_, end))) = (reply.more, reply.pairs.last(), range) {
-                self.ranges.push_front((Key(last.key.clone()).next().0, end));
-            }
-            if !reply.pairs.is_empty() {
-                let bytes: usize = reply.pairs.iter().map(|pair| pair.key.len() + pair.value.len() + BESIDE).sum();
-                let fits = ANSWER_BYTES / (bytes / reply.pairs.len()).max(1);
-                let most = if self.keys_only { MOST } else { MOST_VALUES };
-                self.limit = fits.clamp(1, (self.limit * GROWTH).min(most));
-                return Ok(Some(reply.pairs));
+                Err(error) => self.stride.limit = less(self.stride.limit, &error).ok_or(error)?,
             }
         }
         Ok(None)
     }
 
     fn is_done(&self) -> bool {
-        self.ranges.is_empty()
+        self.stride.is_done()
     }
-}
-
-/// Whether the answer was larger than is taken (the words are tonic's).
-pub fn is_too_much(error: &EtcdError) -> bool {
-    error.is_too_large()
-        || matches!(error, EtcdError::Refused { message, .. } if message.contains("message length too large"))
 }
 
 /// Looks in keys and values, from `after` on, until there are enough hits, `budget_bytes` of values were read, or `deadline`
@@ -142,7 +120,7 @@ async fn look(
     let mut sieve = Sieve::new(wanted, hits_of(search), !keys_only, asker.late());
     let mut reading = Reading::new(asker, visible, &search.prefix, search.after.as_ref(), keys_only);
     if search.changed_since.is_some() {
-        reading.ranges.clear();
+        reading.stride.ranges.clear();
     }
     let mut next = None;
     while let Some(pairs) = reading.next().await? {
