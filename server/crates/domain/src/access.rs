@@ -90,6 +90,14 @@ pub enum Action {
     DeleteKeys,
     /// Say whose keys are whose, which values are masked, and how long changes can be taken back.
     ManageKeys,
+    /// See snapshots, vaults, schedules and drills.
+    ViewSnapshots,
+    /// Take snapshots, check them, and try out restores.
+    TakeSnapshots,
+    /// Download a snapshot, or open it and read what is in it: every secret of its cluster.
+    ReadSnapshots,
+    /// Make vaults and schedules; upload, protect and delete snapshots.
+    ManageSnapshots,
     /// See users and tokens.
     ViewUsers,
     /// Invite, change, disable and delete users; end their sessions.
@@ -100,7 +108,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, for tests and pages that list them.
-    pub const ALL: [Action; 19] = [
+    pub const ALL: [Action; 23] = [
         Action::ViewClusters,
         Action::ViewHosts,
         Action::ViewOperations,
@@ -117,6 +125,10 @@ impl Action {
         Action::WriteKeys,
         Action::DeleteKeys,
         Action::ManageKeys,
+        Action::ViewSnapshots,
+        Action::TakeSnapshots,
+        Action::ReadSnapshots,
+        Action::ManageSnapshots,
         Action::ViewUsers,
         Action::ManageUsers,
         Action::ManageOwnTokens,
@@ -129,6 +141,7 @@ impl Action {
             | Action::ViewHosts
             | Action::ViewOperations
             | Action::ViewKeys
+            | Action::ViewSnapshots
             | Action::ManageOwnTokens => Role::Viewer,
             Action::CheckHosts
             | Action::RunGuarded
@@ -136,12 +149,15 @@ impl Action {
             | Action::ReadValues
             | Action::WriteKeys
             | Action::DeleteKeys
+            | Action::TakeSnapshots
             | Action::ViewAudit => Role::Operator,
             Action::ManageHosts
             | Action::RunDangerous
             | Action::OverrideOperations
             | Action::ForgetClusters
             | Action::ManageKeys
+            | Action::ReadSnapshots
+            | Action::ManageSnapshots
             | Action::ViewUsers
             | Action::ManageUsers => Role::Admin,
         }
@@ -192,7 +208,8 @@ mod tests {
     #[test]
     fn a_viewer_changes_nothing_but_own_tokens() {
         let may: Vec<Action> = Action::ALL.into_iter().filter(|&a| allows(Role::Viewer, a, &Scope::Global)).collect();
-        let seen = [Action::ViewClusters, Action::ViewHosts, Action::ViewOperations, Action::ViewKeys];
+        let seen =
+            [Action::ViewClusters, Action::ViewHosts, Action::ViewOperations, Action::ViewKeys, Action::ViewSnapshots];
         assert_eq!(may, [&seen[..], &[Action::ManageOwnTokens]].concat());
     }
 

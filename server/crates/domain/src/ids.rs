@@ -60,6 +60,10 @@ text_id!(/** A person (or script owner) who logs in. */ UserId, "u-");
 text_id!(/** An API token. */ TokenId, "t-");
 text_id!(/** What the console keeps of an overwritten or deleted key. */ KeyUndoId, "ku-");
 text_id!(/** A file of keys that the console keeps. */ KeyFileId, "kf-");
+text_id!(/** A place where snapshots are kept. */ VaultId, "v-");
+text_id!(/** A snapshot. */ SnapshotId, "sn-");
+text_id!(/** When snapshots of a cluster are taken. */ ScheduleId, "sc-");
+text_id!(/** A restore that was tried out. */ DrillId, "dr-");
 text_id!(/** A sealed secret; parameters of operations hold these, never the secret. */ SecretId, "s-");
 
 /// The text is not an id of the wanted type.

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod preflight;
 pub mod problem;
 pub mod quorum;
+pub mod snapshots;
 pub mod time;
 pub mod users;
 pub mod version;
@@ -32,7 +33,8 @@ pub mod wide;
 
 pub use access::{Action, Role, Scope};
 pub use ids::{
-    ClusterId, HostId, HostTaskId, KeyFileId, KeyUndoId, LeaseId, MemberId, OperationId, SecretId, TokenId, UserId,
+    ClusterId, DrillId, HostId, HostTaskId, KeyFileId, KeyUndoId, LeaseId, MemberId, OperationId, ScheduleId, SecretId,
+    SnapshotId, TokenId, UserId, VaultId,
 };
 pub use problem::{Problem, ProblemKind};
 pub use time::Timestamp;

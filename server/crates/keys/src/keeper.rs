@@ -5,6 +5,7 @@
 mod follow;
 mod list;
 mod task;
+mod window;
 
 use crate::{
     budget::{Budget, OverBudget, Share},

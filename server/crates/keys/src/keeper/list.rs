@@ -1,9 +1,11 @@
 //! Listing all keys of a cluster. Invariant: what is listed is the cluster at one revision, and changes after it are heard
-//! of from the first page on, so that none is missed; they wait, without values, in bounded memory.
+//! of from the first page on, so that none is missed; they wait, without values, in bounded memory. Only the first page makes etcd
+//! count all keys, which says how many are to come; how far the others reach is `window`'s.
 
 use super::{
     Held, Members, Shared,
     task::{ANSWER, Ended, everything},
+    window::Window,
 };
 use crate::index::{Index, KeyChange};
 use quorate_domain::{
@@ -17,6 +19,8 @@ use tokio::task::spawn_blocking;
 
 /// Keys of the first page, before their size is known.
 const FIRST: usize = 1000;
+/// Keys of any page. etcd goes through so many in some milliseconds, and those who write wait no longer.
+const MOST: usize = 8000;
 /// What a page may have in bytes.
 const PAGE_BYTES: usize = 8 << 20;
 /// Pages grow by no more than this, in case the keys to come are longer.
@@ -64,17 +68,19 @@ pub(super) async fn build(
     let cluster = reply.cluster_id;
     let most = most_of(client, expected).await;
     let (mut waiting, mut limit) = (Waiting::default(), FIRST);
-    loop {
-        let (more, last) = (reply.more, reply.pairs.last().map(|pair| pair.key.clone()));
+    let (mut window, mut end) = (window_of(&reply.pairs), RangeEnd::Last);
+    while let Some(from) = after(&reply, end) {
         limit = limit_after(&reply.pairs, limit).min(most);
-        index = insert(index, reply).await?;
-        shared.listed(&index, expected)?;
-        let Some(last) = last.filter(|_| more) else { break };
+        end = window.end(&from);
         // This member has answered at the revision before, so that it need not ask the others about it again.
-        let next =
-            Range { from: Key(last).next().0, limit: limit as i64, revision, serializable: true, ..first.clone() };
-        reply = page(client, &next, &mut watch, &mut waiting, members).await?;
+        let next = Range { from, end: end.clone(), limit: limit as i64, revision, serializable: true, ..first.clone() };
+        let ask = page(client, &next, &mut watch, &mut waiting, members);
+        let (inserted, replied) = tokio::join!(insert(index, reply), ask);
+        (index, reply) = (inserted?, replied?);
+        shared.listed(&index, expected)?;
+        window.had(reply.count, limit);
     }
+    index = insert(index, reply).await?;
     let shared = shared.clone();
     let done = spawn_blocking(move || {
         for (changes, at) in waiting.changes {
@@ -84,6 +90,15 @@ pub(super) async fn build(
     });
     done.await.map_err(fault)??;
     Ok(watch)
+}
+
+/// Where the page after this one begins, which reached up to `end`; none when all is listed.
+fn after(reply: &RangeReply, end: RangeEnd) -> Option<Vec<u8>> {
+    match (reply.pairs.last(), end) {
+        (Some(last), _) if reply.more => Some(Key(last.key.clone()).next().0),
+        (_, RangeEnd::Before(end)) => Some(end),
+        _ => None,
+    }
 }
 
 /// The next page; what the watch tells meanwhile waits.
@@ -110,18 +125,27 @@ fn listing(error: EtcdError) -> Ended {
     }
 }
 
-/// The most keys of a page, by what a key takes in the database; no limit where the member does not tell.
+/// The most keys of a page, by what a key takes in the database; that of the first where the member does not tell.
 async fn most_of(client: &MemberClient, keys: u64) -> usize {
-    let Ok(reply) = client.status(ANSWER).await else { return usize::MAX };
+    let Ok(reply) = client.status(ANSWER).await else { return FIRST };
     let Wide(stored) = reply.status.db_size_in_use;
     let each = stored / keys.max(1);
-    usize::try_from(READ_BYTES / each.max(1)).unwrap_or(usize::MAX).max(FIRST)
+    usize::try_from(READ_BYTES / each.max(1)).unwrap_or(usize::MAX).clamp(FIRST, MOST)
+}
+
+/// The window of the second page, if the keys go on as they begin.
+fn window_of(pairs: &[Pair]) -> Window {
+    let ends = pairs.first().zip(pairs.last());
+    ends.map_or(Window::ALL, |(first, last)| Window::around(&first.key, &last.key))
 }
 
 /// How many keys the next page may have, if they are like these.
 fn limit_after(pairs: &[Pair], limit: usize) -> usize {
+    if pairs.is_empty() {
+        return limit;
+    }
     let bytes: usize = pairs.iter().map(|pair| pair.key.len() + BESIDE).sum();
-    let fits = PAGE_BYTES / bytes.checked_div(pairs.len()).unwrap_or(1).max(1);
+    let fits = PAGE_BYTES / (bytes / pairs.len()).max(1);
     fits.clamp(1, limit * GROWTH)
 }
 
