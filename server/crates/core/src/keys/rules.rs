@@ -11,8 +11,10 @@ use crate::{
 use quorate_domain::{
     Action, ClusterId, Problem, Role, UserId,
     keys::{self, Key, KeyRule, RULES_MAX},
+    problem::FieldError,
 };
 use quorate_keys::Visible;
+use quorate_store::Tx;
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
@@ -123,8 +125,11 @@ impl Console {
     ) -> Result<(), CoreError> {
         let row = self.0.store.user(user).await?.ok_or_else(|| CoreError::not_found("user", user))?;
         self.check_accounts(permit.actor(), "user.key_rules", &row.name).await?;
-        self.check_rules(rules).await?;
         let mut tx = self.0.store.begin().await?;
+        if let Err(problem) = check_rules(&mut tx, rules).await? {
+            tx.rollback().await?;
+            return Err(problem.into());
+        }
         if tx.key_rules(user).await? == rules {
             tx.rollback().await?;
             return Ok(());
@@ -140,25 +145,27 @@ impl Console {
         tx.commit().await?;
         Ok(())
     }
+}
 
-    async fn check_rules(&self, rules: &[KeyRule]) -> Result<(), CoreError> {
-        if rules.len() > RULES_MAX {
-            return Err(Problem::field("rules", format!("A user has at most {RULES_MAX} rules")).into());
-        }
-        for (at, rule) in rules.iter().enumerate() {
-            if let Some(why) = rule.problem() {
-                return Err(Problem::field(format!("rules.{at}.prefix"), why).into());
-            }
-            if let Some(cluster) = &rule.cluster
-                && self.0.store.cluster(cluster).await?.is_none()
-            {
-                return Err(
-                    Problem::field(format!("rules.{at}.cluster"), format!("There is no cluster {cluster}")).into()
-                );
-            }
-        }
-        Ok(())
+/// What is wrong with rules, all of it. Asked within the change, so that no cluster is forgotten between.
+async fn check_rules(tx: &mut Tx, rules: &[KeyRule]) -> Result<Result<(), Problem>, CoreError> {
+    if rules.len() > RULES_MAX {
+        return Ok(Err(Problem::field("rules", format!("A user has at most {RULES_MAX} rules"))));
     }
+    let mut wrong = Vec::new();
+    for (at, rule) in rules.iter().enumerate() {
+        if let Some(message) = rule.problem() {
+            wrong.push(FieldError { field: format!("rules.{at}.prefix"), message });
+        }
+        if let Some(cluster) = &rule.cluster
+            && tx.cluster(cluster).await?.is_none()
+        {
+            let message =
+                format!("The cluster {cluster} is not in this console: choose another for this rule, or remove it");
+            wrong.push(FieldError { field: format!("rules.{at}.cluster"), message });
+        }
+    }
+    Ok(if wrong.is_empty() { Ok(()) } else { Err(Problem::invalid(wrong)) })
 }
 
 /// Whether `actor` may do `action` with `key`.
