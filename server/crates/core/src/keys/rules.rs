@@ -10,12 +10,11 @@ use crate::{
 };
 use quorate_domain::{
     Action, ClusterId, Problem, Role, UserId,
-    keys::{self, Key, KeyRule, RULES_MAX},
+    keys::{self, KeyRule, RULES_MAX},
     problem::FieldError,
 };
 use quorate_keys::Visible;
 use quorate_store::Tx;
-use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -94,15 +93,6 @@ impl Console {
         }
     }
 
-    /// A key as audit rows say it: itself, or where that is wanted its SHA-256.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub(crate) async fn key_in_audit(&self, cluster: &ClusterId, key: &Key) -> Result<String, CoreError> {
-        let hashed = self.key_settings_of(cluster).await?.hash_in_audit;
-        Ok(if hashed { hash(key) } else { key.to_string() })
-    }
-
     /// The rules of a user.
     ///
     /// # Errors
@@ -173,10 +163,6 @@ pub(super) fn may(actor: &Actor, action: Action, cluster: &ClusterId, key: &[u8]
     keys::may(actor.role, &actor.key_rules, action, cluster, key)
 }
 
-fn hash(key: &Key) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(key.as_bytes())))
-}
-
 /// Rules in words: `/app/ read, write; /tmp/ (c-…) see`.
 fn words(rules: &[KeyRule]) -> String {
     if rules.is_empty() {
@@ -195,6 +181,7 @@ fn words(rules: &[KeyRule]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_domain::keys::Key;
 
     #[test]
     fn rules_read_as_a_person_would_say_them() {
@@ -202,11 +189,5 @@ mod tests {
             |prefix: &str, read, write| KeyRule { cluster: None, prefix: Key::raw(prefix), read, write, delete: false };
         assert_eq!(words(&[]), "none: the role decides");
         assert_eq!(words(&[rule("/app/", true, true), rule("", false, false)]), "/app/ read, write; all keys see");
-    }
-
-    #[test]
-    fn a_hashed_key_is_the_sha256_that_anybody_can_reckon() {
-        let known = "sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
-        assert_eq!(hash(&Key::raw("a")), known);
     }
 }

@@ -160,9 +160,8 @@ impl Console {
             return Ok(false);
         }
         if reveal {
-            let object = self.key_in_audit(cluster, key).await?;
-            let name = self.record_of(cluster).await?.name;
-            self.record(AuditDraft::by(permit.actor(), "key.reveal", &object).detail(&name)).await?;
+            let object = self.key_object(cluster, key).await?;
+            self.record(AuditDraft::by(permit.actor(), "key.reveal", &object)).await?;
         }
         Ok(!reveal)
     }

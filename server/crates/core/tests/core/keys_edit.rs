@@ -2,10 +2,17 @@
 //! thing took. How changes are taken back is `keys_undo`'s.
 
 use crate::edit_stage::{Stage, problem, put, theirs};
-use quorate_core::{Actor, keys::MovePermit};
+use quorate_core::{
+    Actor,
+    keys::{ExportQuery, FileFormat, MovePermit},
+    permit::act,
+};
 use quorate_domain::{
     LeaseId, Problem, ProblemKind, Role, Scope,
-    keys::{EditOutcome, Encoding, GrantLease, Key, KeyRule, LeaseChoice, MoveKey, PutKey, Syntax, VALUE_MAX},
+    keys::{
+        EditOutcome, Encoding, GrantLease, Key, KeyRule, KeySettings, LeaseChoice, MoveKey, PutKey, Syntax, VALUE_MAX,
+        ValueQuery,
+    },
     wide::Wide,
 };
 
@@ -47,14 +54,49 @@ async fn a_change_is_audited_with_its_revision_and_never_with_its_value() {
     assert_eq!(
         of("key.put"),
         [
-            &format!("key.put|Ok|{} /a|begun, a new key", stage.cluster),
-            &format!("key.put|Ok|{} /a|revision {first}", stage.cluster),
-            &format!("key.put|Ok|{} /a|begun, over revision {first}", stage.cluster),
-            &format!("key.put|Ok|{} /a|revision {second}", stage.cluster),
+            "key.put|Ok|orders /a|begun, a new key",
+            &format!("key.put|Ok|orders /a|revision {first}"),
+            &format!("key.put|Ok|orders /a|begun, over revision {first}"),
+            &format!("key.put|Ok|orders /a|revision {second}"),
         ]
     );
     assert_eq!(of("key.delete").len(), 2);
     assert!(!rows.iter().any(|row| row.contains("hidden")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_of_a_key_says_cluster_and_key_the_same_way_and_hashed_where_that_is_wanted() {
+    let stage = Stage::open(1).await;
+    let secret = "/registry/secrets/a";
+    let viewer = Actor { role: Role::Viewer, ..Actor::cli() };
+    // Changed, revealed, exported and refused.
+    let rows_of_all = async || {
+        let before = stage.audit().await.len();
+        stage.write(secret, "hidden").await;
+        let query = ValueQuery { key: Key::raw(secret), revision: None, form: None, all: false, reveal: true };
+        stage.console.value(&stage.permit(secret).await, &query).await.expect("revealed");
+        let query = ExportQuery { prefix: Key::raw(secret), format: FileFormat::Ndjson, revision: None, reveal: false };
+        stage.console.export_keys(&stage.permit(secret).await, &query).await.expect("exported");
+        let scope = Scope::Keys(stage.cluster.clone(), secret.into());
+        stage.console.permit::<act::ReadValues>(&viewer, scope).await.expect_err("not a viewer's");
+        stage.audit().await.split_off(before)
+    };
+    let objects = |rows: &[String]| -> Vec<(String, String)> {
+        let part = |row: &String, n: usize| row.split('|').nth(n).unwrap_or_default().to_owned();
+        rows.iter().map(|row| (part(row, 0), part(row, 2))).collect()
+    };
+    let told = |object: &str| {
+        ["key.put", "key.put", "key.reveal", "key.export", "permit.read_values"]
+            .map(|action| (action.to_owned(), object.to_owned()))
+    };
+    assert_eq!(objects(&rows_of_all().await), told("orders /registry/secrets/a"));
+
+    let settings = KeySettings { hash_in_audit: true, ..KeySettings::default() };
+    stage.console.set_key_settings(&stage.all().await, &settings).await.expect("set");
+    let rows = rows_of_all().await;
+    let hash = "77e737874e8bd6177f0d7ca97107d5151729f7ad057e531a77c4956a0c44671c";
+    assert_eq!(objects(&rows), told(&format!("orders sha256:{hash}")));
+    assert!(!rows.iter().any(|row| row.contains(secret)), "{rows:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +190,7 @@ async fn a_key_is_renamed_or_copied_in_one_step_and_never_onto_another() {
     assert_eq!((stage.value("/a").await, stage.value("/c").await), (Some(b"1".to_vec()), Some(b"1".to_vec())));
     let mixed = stage.console.move_key(&copy, &stage.permit("/d").await, &mv("/d", first, false)).await;
     assert_eq!(problem(mixed).kind, ProblemKind::Internal, "a permit to copy renames nothing");
-    let said = format!("key.move|Ok|{} /a|revision {}; renamed to /c", stage.cluster, renamed.revision.0);
+    let said = format!("key.move|Ok|orders /a|revision {}; renamed to /c", renamed.revision.0);
     assert!(stage.audit().await.contains(&said));
 }
 
