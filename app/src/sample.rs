@@ -52,20 +52,11 @@ pub(crate) fn key_page(entries: Vec<KeyEntry>, next: Option<&str>) -> KeyPage {
 /// A value as text.
 pub(crate) fn key_value(name: &str, text: &str) -> ValueView {
     ValueView {
-        key: Key::raw(name),
-        meta: key_meta(),
-        revision: Wide(9),
-        ttl: None,
-        detected: Form::Text,
         forms: vec![Form::Text, Form::Hex, Form::Base64],
-        form: Form::Text,
         text: text.into(),
-        tree: Vec::new(),
-        cut: false,
         masked: false,
-        gzip: false,
         is_text: true,
-        kubernetes: None,
+        ..ValueView::masked(Key::raw(name), key_meta(), Wide(9))
     }
 }
 

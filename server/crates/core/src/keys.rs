@@ -14,6 +14,7 @@ mod leases;
 mod members;
 mod rules;
 mod settings;
+mod told;
 mod undo;
 mod values;
 mod work;

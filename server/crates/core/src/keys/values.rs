@@ -160,9 +160,8 @@ impl Console {
             return Ok(false);
         }
         if reveal {
-            let object = self.key_in_audit(cluster, key).await?;
-            let name = self.record_of(cluster).await?.name;
-            self.record(AuditDraft::by(permit.actor(), "key.reveal", &object).detail(&name)).await?;
+            let object = self.key_object(cluster, key).await?;
+            self.record(AuditDraft::by(permit.actor(), "key.reveal", &object)).await?;
         }
         Ok(!reveal)
     }
@@ -224,43 +223,8 @@ fn masked_problem() -> CoreError {
 }
 
 fn view_of(key: &Key, pair: &Pair, revision: i64, look: Look) -> ValueView {
-    let meta = meta_of(pair);
-    let (key, revision) = (key.clone(), wide(revision));
-    if look.masked {
-        return ValueView {
-            key,
-            meta,
-            revision,
-            ttl: None,
-            detected: Form::Text,
-            forms: Vec::new(),
-            form: Form::Text,
-            text: String::new(),
-            tree: Vec::new(),
-            cut: false,
-            masked: true,
-            gzip: false,
-            is_text: false,
-            kubernetes: None,
-        };
-    }
-    let shown = forms::view(&pair.value, look.form, look.all);
-    ValueView {
-        key,
-        meta,
-        revision,
-        ttl: None,
-        detected: shown.detected,
-        forms: shown.forms,
-        form: shown.form,
-        text: shown.text,
-        tree: shown.tree,
-        cut: shown.cut,
-        masked: false,
-        gzip: shown.gzip,
-        is_text: shown.is_text,
-        kubernetes: shown.kubernetes,
-    }
+    let view = ValueView::masked(key.clone(), meta_of(pair), wide(revision));
+    if look.masked { view } else { forms::show(view, &pair.value, look.form, look.all) }
 }
 
 #[cfg(test)]
