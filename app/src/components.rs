@@ -22,6 +22,7 @@ pub(crate) mod problem;
 pub(crate) mod reauth;
 pub(crate) mod shell;
 pub(crate) mod steps;
+pub(crate) mod sure;
 pub(crate) mod table;
 pub(crate) mod task;
 pub(crate) mod time;

@@ -27,11 +27,12 @@ pub(crate) use leases::Leases;
 use crate::{
     components::{
         button::{Button, Look},
-        dialog::{Dialog, open_while},
+        dialog::open_while,
         empty::empty_state,
         icon::Icon,
         load::load,
         problem::ProblemBox,
+        sure::Sure,
         task::Task,
     },
     data::{Boxed, Data},
@@ -168,20 +169,15 @@ fn press(browser: Browser, row: &Row) {
 /// Asks before what was typed is lost.
 fn leaving(browser: Browser) -> AnyView {
     let open = open_while(browser.leaving);
-    let stay = Callback::new(move |()| open.set(false));
     let go = Callback::new(move |()| {
         if let Some(to) = browser.leaving.get_untracked() {
             browser.go(to);
         }
     });
     view! {
-        <Dialog open=open title="Unsaved changes">
+        <Sure open=open title="Unsaved changes" yes="Discard the changes" no="Stay here" on_yes=go>
             <p>"What you typed is not saved. It is lost when another key is shown."</p>
-            <div class="form-actions">
-                <Button label="Stay here" look=Look::Primary on_press=stay/>
-                <Button label="Discard the changes" look=Look::Danger on_press=go/>
-            </div>
-        </Dialog>
+        </Sure>
     }
     .boxed()
 }

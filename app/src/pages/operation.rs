@@ -7,11 +7,11 @@ use crate::{
         badge::{Tone, badge},
         button::{Button, Look, link_button},
         copy::copy_text,
-        dialog::Dialog,
         icon::Icon,
         load::load,
         problem::ProblemBox,
         steps::{Run, RunSignals, state_words, step_list},
+        sure::Sure,
         task::Task,
         time,
         toast::Toasts,
@@ -224,18 +224,21 @@ fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyVie
         view! { <Button label=choice_words(choice).0 look=look busy=task.busy on_press=press(choice)/> }.boxed()
     };
     let words = move || asked.get().map_or(("", "", ""), choice_words);
+    let title = Signal::derive(move || words().1.to_owned());
+    let yes = Signal::derive(move || words().0.to_owned());
+    let go = Callback::new(move |()| {
+        if let Some(choice) = asked.get_untracked() {
+            steer.try_run(choice);
+        }
+    });
     view! {
         <div class="form-actions run-choices" role="group" aria-label="Choices">
             {move || choices.get().into_iter().map(button).collect_view()}
         </div>
         <ProblemBox problem=task.problem/>
-        <Dialog open=open title=Signal::derive(move || words().1.to_owned())>
-            <p>{words().2}</p>
-            <div class="form-actions">
-                <Button label=Signal::derive(move || words().0.to_owned()) look=Look::Danger on_press=Callback::new(move |()| if let Some(c) = asked.get_untracked() { steer.try_run(c); })/>
-                <Button label="Not now" on_press=Callback::new(move |()| open.set(false))/>
-            </div>
-        </Dialog>
+        <Sure open=open title=title yes=yes no="Not now" on_yes=go>
+            <p>{move || words().2}</p>
+        </Sure>
     }
     .boxed()
 }
