@@ -70,6 +70,29 @@ test("awkward keys are listed, walked by keyboard, opened and linked to", async 
   }
 });
 
+test("a value of 1.4 MB is opened, changed and saved, and one that etcd would not take is not sent", async ({ page, console: server, cluster }) => {
+  const large = "x".repeat(1_400_000);
+  const kept = () => server.api.get(`/clusters/${cluster.id}/keys/value?key=/large/a`).then((view: { meta: { size: string } }) => view.meta.size);
+  await server.api.call("PUT", `/clusters/${cluster.id}/keys/value`, { key: "/large/a", seen: "0", value: large });
+  try {
+    await logIn(page, server.logins.operator);
+    await open(page, deepLink(cluster, "/large/a"));
+    await expect(detail(page).getByText(/^Only the beginning of .* is shown\.$/)).toBeVisible();
+    await detail(page).getByRole("button", { name: "Edit" }).click();
+    const editor = detail(page).getByLabel("Value", { exact: true });
+    await expect(editor).toHaveValue(large);
+    await editor.fill("x".repeat(1_600_000));
+    await expect(detail(page).getByRole("status").filter({ hasText: "not sent" })).toBeVisible();
+    await expect(detail(page).getByRole("button", { name: "Save", exact: true })).toBeDisabled();
+    await editor.fill(`${large}y`);
+    await detail(page).getByRole("button", { name: "Save", exact: true }).click();
+    await expect(detail(page).getByRole("button", { name: "Edit" })).toBeVisible();
+    expect(await kept()).toBe("1400001");
+  } finally {
+    wipe(cluster, "/large/");
+  }
+});
+
 test("a race that is lost shows mine, theirs and what both began with", async ({ page, console: server, cluster }) => {
   etcdctl(cluster, "put /race/a 'one'");
   try {
