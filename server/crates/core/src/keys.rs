@@ -10,8 +10,10 @@ mod export;
 mod files;
 mod follow;
 mod history;
+mod kept;
 mod leases;
 mod members;
+mod preview;
 mod rules;
 mod settings;
 mod undo;
@@ -21,6 +23,7 @@ mod work;
 pub use edit::MovePermit;
 pub use export::{Export, ExportQuery};
 pub(crate) use files::KEPT_MILLIS;
+pub use kept::Download;
 pub use quorate_keys::files::FileFormat;
 
 use crate::{config::Config, error::CoreError};

@@ -14,12 +14,13 @@ use quorate_domain::{
     cluster::ClusterRecord,
     keys::{ImportMode, ImportWhat, Key},
     plan::{Check, Verdict},
+    wide::Wide,
 };
 use quorate_etcd::MemberClient;
 use quorate_keys::{
     Reader,
     bulk::{self, decide, unfit},
-    files::Record,
+    files::{Record, at_record},
 };
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -65,8 +66,8 @@ pub(crate) struct Forecast {
     pub changes: u64,
     pub same: u64,
     pub stay: u64,
-    /// The first that cannot be written: its number and why.
-    pub unfit: Option<(u64, String)>,
+    /// The first that cannot be written: its line in a file that was uploaded, or else its number, and why.
+    pub unfit: Option<String>,
     /// The first that would be made or replaced.
     pub sample: Vec<Key>,
 }
@@ -170,7 +171,7 @@ impl Forecast {
     fn note(&mut self, record: &Record, what: ImportWhat) {
         self.looked += 1;
         if self.unfit.is_none() {
-            self.unfit = unfit(record).map(|why| (self.looked, why));
+            self.unfit = unfit(record).map(|why| unfit_words(record, self.looked, &why));
         }
         let counted = match what {
             ImportWhat::Add => &mut self.adds,
@@ -203,9 +204,9 @@ impl Forecast {
         let verdict = if idle { Verdict::Fail } else { Verdict::Pass };
         let answer = if words.is_empty() { "there are none".to_owned() } else { format!("{part}{}", words.join(", ")) };
         let mut checks = vec![Check::new("keys", "", verdict, answer, "There is nothing to do")];
-        if let Some((number, why)) = &self.unfit {
+        if let Some(words) = &self.unfit {
             let advice = "Take it out of what is written, or raise etcd's limits, then plan again";
-            checks.push(Check::new("fit", "", Verdict::Fail, format!("record {number}: {why}"), advice));
+            checks.push(Check::new("fit", "", Verdict::Fail, words.clone(), advice));
         }
         checks.extend(sample(&self.sample));
         checks
@@ -227,6 +228,13 @@ impl Below {
         let mut checks = vec![Check::new("keys", "", verdict, answer, "There is nothing to do")];
         checks.extend(sample(&self.sample));
         checks
+    }
+}
+
+fn unfit_words(record: &Record, number: u64, why: &str) -> String {
+    match record.line {
+        Some(Wide(line)) => format!("line {line}: {}", at_record(number, line, why)),
+        None => format!("record {number}: {why}"),
     }
 }
 

@@ -39,7 +39,12 @@ impl Console {
     }
 
     /// Refuses a file with a key that `actor` may not write.
-    async fn check_file(&self, actor: &Actor, cluster: &ClusterId, file: &KeyFileId) -> Result<(), CoreError> {
+    pub(super) async fn check_file(
+        &self,
+        actor: &Actor,
+        cluster: &ClusterId,
+        file: &KeyFileId,
+    ) -> Result<(), CoreError> {
         if keys::prefixes(actor.role, &actor.key_rules, Action::WriteKeys, cluster).is_none() {
             return Ok(());
         }
