@@ -221,3 +221,10 @@ pub(crate) async fn preview_import(
     let (console, permit) = permitted_in::<act::WriteKeys>(Scope::Cluster(cluster)).await?;
     Ok(console.preview_import(&permit, &file, mode).await?)
 }
+
+/// Clusters to whose keys some could be copied: ids and names.
+#[server(prefix = "/rpc", endpoint = "copy_targets", protocol = Wire)]
+pub(crate) async fn copy_targets() -> Result<Vec<(ClusterId, String)>, AppError> {
+    let (console, permit) = permitted::<act::ViewClusters>().await?;
+    Ok(console.clusters_to_write(&permit).await?)
+}

@@ -22,12 +22,13 @@ impl Work<'_> {
             return;
         }
         self.tally.said = Some(now);
-        self.executor.say(self.place, self.counted(doing).to_string());
+        let (done, of) = self.through();
+        self.executor.say(self.place, Counted { doing: doing.to_owned(), done, of }.to_string());
     }
 
-    fn counted(&self, doing: &str) -> Counted {
+    fn through(&self) -> (u64, u64) {
         let done = self.tally.done + self.tally.already + self.tally.left;
-        Counted { doing: doing.to_owned(), done, of: self.tally.of.max(done) }
+        (done, self.tally.of.max(done))
     }
 
     /// Before each batch: whether it is still wanted.
@@ -38,7 +39,9 @@ impl Work<'_> {
         if !(self.executor.task.cancelled)().await {
             return Ok(());
         }
-        self.executor.say(self.place, self.counted("stopped, because somebody cancelled").to_string());
+        let (done, of) = self.through();
+        let words = format!("stopped after {} of {}: somebody cancelled", thousands(done), thousands(of));
+        self.executor.say(self.place, words);
         Err(Halt::Cancelled)
     }
 
