@@ -16,6 +16,7 @@ pub(crate) mod host_tasks;
 pub(crate) mod icon;
 pub(crate) mod keyed;
 pub(crate) mod load;
+pub(crate) mod menu;
 pub(crate) mod palette;
 pub(crate) mod plan_review;
 pub(crate) mod problem;

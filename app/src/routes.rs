@@ -54,6 +54,26 @@ pub(crate) fn cluster_key(id: &ClusterId, key: &Key) -> String {
     format!("/clusters/{id}/keys?key={}", escape(&key.to_string()))
 }
 
+/// Pages about many keys of a cluster at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Many {
+    Import,
+    Copy,
+    Compare,
+    Delete,
+}
+
+/// Such a page, for the keys that start with `prefix`.
+pub(crate) fn many_keys(id: &ClusterId, page: Many, prefix: &Key) -> String {
+    let page = match page {
+        Many::Import => "import-keys",
+        Many::Copy => "copy-keys",
+        Many::Compare => "compare-keys",
+        Many::Delete => "delete-keys",
+    };
+    format!("/clusters/{id}/{page}?prefix={}", escape(&prefix.to_string()))
+}
+
 /// Leases of a cluster.
 pub(crate) fn cluster_leases(id: &ClusterId) -> String {
     format!("/clusters/{id}/leases")
@@ -151,6 +171,12 @@ mod tests {
             assert_eq!(marked, [entry], "{path}");
         }
         assert!(!is_below(HOSTS, "/hosts-x"));
+    }
+
+    #[test]
+    fn a_prefix_goes_into_a_path_as_it_is_written() {
+        let path = many_keys(&ClusterId::from_random([1; 10]), Many::Delete, &Key(b"/a b+\xff/".to_vec()));
+        assert!(path.ends_with("/delete-keys?prefix=/a%20b%2B%5Cxff/"), "{path}");
     }
 
     #[test]

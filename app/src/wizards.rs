@@ -4,6 +4,8 @@
 pub(crate) mod add_member;
 pub(crate) mod adopt_cluster;
 pub(crate) mod change_member;
+pub(crate) mod copy_keys;
+pub(crate) mod delete_keys;
 pub(crate) mod edit_settings;
 pub(crate) mod install_cluster;
 pub(crate) mod replace_member;
@@ -14,6 +16,7 @@ use crate::{
     components::{
         button::{Button, Look},
         field::{Field, Select},
+        icon::Icon,
         plan_review::PlanReview,
         problem::ProblemBox,
         task::Task,
@@ -24,8 +27,9 @@ use crate::{
     rpc,
 };
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use quorate_domain::{
-    Problem,
+    ClusterId, Problem,
     cluster::{ClusterView, Reach},
     host::HostSummary,
     install::{BinarySource, InstallMember},
@@ -115,6 +119,38 @@ fn cluster_and_hosts() -> Data<(ClusterView, Vec<HostSummary>)> {
         let page = rpc::clusters::cluster(id.parse().map_err(|_| no_such("cluster"))?).await?;
         Ok((page.view, rpc::hosts::hosts().await?))
     })
+}
+
+/// The path's cluster.
+fn cluster_of_path() -> Data<ClusterView> {
+    Data::keyed(path_id(), |id| async move {
+        let id: ClusterId = id.parse().map_err(|_| no_such("cluster"))?;
+        Ok(rpc::clusters::cluster(id).await?.view)
+    })
+}
+
+/// What keys start with, as the link to a wizard says it: the written form of a key, to be typed on.
+fn asked_prefix() -> RwSignal<String> {
+    let query = use_query_map();
+    RwSignal::new(query.with_untracked(|query| query.get_str("prefix").unwrap_or_default().to_owned()))
+}
+
+/// A loud note while nothing stands in the field `prefix`, which means all keys.
+fn everything(prefix: RwSignal<String>, words: String) -> AnyView {
+    let all = memo(move || prefix.with(String::is_empty));
+    let note = move || {
+        let words = words.clone();
+        all.get().then(|| {
+            view! {
+                <div class="note tone-bad">
+                    {Icon::Risk.view()}
+                    <div><p class="note-title">"The field is empty: that means everything"</p><p>{words}</p></div>
+                </div>
+            }
+            .boxed()
+        })
+    };
+    view! { <div role="status">{move || note()}</div> }.boxed()
 }
 
 /// A choice of `source_options`.

@@ -11,6 +11,7 @@ mod head;
 mod history;
 mod leases;
 mod location;
+mod many;
 mod merge;
 mod move_key;
 mod new_key;
@@ -23,6 +24,7 @@ mod undos;
 mod value;
 
 pub(crate) use leases::Leases;
+pub(crate) use new_key::{KEY_HINT, typed_prefix};
 
 use crate::{
     components::{
@@ -47,6 +49,7 @@ use browser::Browser;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use location::Place;
+use many::Many;
 use quorate_domain::{
     ClusterId,
     keys::{EditAnswer, EditOutcome, Key},
@@ -88,12 +91,12 @@ fn keys(browser: Browser) -> AnyView {
             browser.restart();
         }
     }));
-    let search = search::Search::new(browser);
+    let (search, many) = (search::Search::new(browser), Many::new(browser));
     let shown = move || browser.chosen.get().map(|key| detail::detail(browser, key));
     let left = move || if search.active() { search.results() } else { tree_view(browser) };
-    let none = move || browser.chosen.with(Option::is_none).then(nothing_chosen);
+    let none = move || browser.chosen.with(Option::is_none).then(|| nothing_chosen(many));
     view! {
-        {head::head(browser, search)}
+        {head::head(browser, search, many)}
         <div class="keys" class:keys-one=move || browser.chosen.with(Option::is_some)>
             <section class="panel keys-list" aria-label="List of keys">
                 <ProblemBox problem=browser.problem/>
@@ -110,8 +113,12 @@ fn keys(browser: Browser) -> AnyView {
     .boxed()
 }
 
-fn nothing_chosen() -> AnyView {
-    view! { <p class="muted">"Choose a key to see what is in it. Arrows walk the list, Enter opens."</p> }.boxed()
+fn nothing_chosen(many: Many) -> AnyView {
+    view! {
+        <p class="muted">"Choose a key to see what is in it. Arrows walk the list, Enter opens."</p>
+        {many.folder()}
+    }
+    .boxed()
 }
 
 fn tree_view(browser: Browser) -> AnyView {

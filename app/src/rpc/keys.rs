@@ -253,3 +253,10 @@ pub(crate) async fn compare_values(
     let (console, here) = permitted_in::<act::ReadValues>(Scope::Keys(cluster.clone(), query.key.0.clone())).await?;
     Ok(console.compare_values(&here, &there, &query).await?)
 }
+
+/// Clusters to whose keys some could be copied: ids and names.
+#[server(prefix = "/rpc", endpoint = "copy_targets", protocol = Wire)]
+pub(crate) async fn copy_targets() -> Result<Vec<(ClusterId, String)>, AppError> {
+    let (console, permit) = permitted::<act::ViewClusters>().await?;
+    Ok(console.clusters_to_write(&permit).await?)
+}
