@@ -14,6 +14,7 @@ pub(crate) mod field;
 pub(crate) mod host_choice;
 pub(crate) mod host_tasks;
 pub(crate) mod icon;
+pub(crate) mod key_difference;
 pub(crate) mod keyed;
 pub(crate) mod load;
 pub(crate) mod menu;

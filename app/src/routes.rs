@@ -1,7 +1,7 @@
 //! Paths of the site, as links are written. Invariant: `lib.rs` has the route table, everything else asks here, so
 //! that a path is spelled in two places at most.
 
-use quorate_domain::{ClusterId, HostId, HostTaskId, MemberId, OperationId, keys::Key};
+use quorate_domain::{ClusterId, HostId, HostTaskId, KeyFileId, MemberId, OperationId, keys::Key};
 use std::fmt::Write as _;
 
 pub(crate) const FLEET: &str = "/";
@@ -83,6 +83,34 @@ pub(crate) fn cluster_leases(id: &ClusterId) -> String {
 pub(crate) fn value_file(id: &ClusterId, key: &Key, reveal: bool) -> String {
     let reveal = if reveal { "&reveal=true" } else { "" };
     format!("/transfers/clusters/{id}/value?key={}{reveal}", escape(&key.to_string()))
+}
+
+/// Keys below a prefix as a file; `reveal` for those with masked values, too.
+pub(crate) fn export_file(id: &ClusterId, prefix: &Key, format: &str, revision: Option<u64>, reveal: bool) -> String {
+    let revision = revision.map_or_else(String::new, |revision| format!("&revision={revision}"));
+    let reveal = if reveal { "&reveal=true" } else { "" };
+    format!("/transfers/clusters/{id}/export?prefix={}&format={format}{revision}{reveal}", escape(&prefix.to_string()))
+}
+
+/// Where a file of keys called `name` is sent.
+pub(crate) fn upload_key_file(id: &ClusterId, name: &str) -> String {
+    format!("/transfers/clusters/{id}/keys/files?name={}", escape(name))
+}
+
+/// A kept file of keys; `reveal` for one with masked values, too.
+pub(crate) fn key_file(id: &ClusterId, file: &KeyFileId, reveal: bool) -> String {
+    let reveal = if reveal { "?reveal=true" } else { "" };
+    format!("/transfers/clusters/{id}/keys/files/{file}{reveal}")
+}
+
+/// The wizard that imports a kept file of keys.
+pub(crate) fn import_kept(id: &ClusterId, file: &KeyFileId) -> String {
+    format!("/clusters/{id}/import-keys?file={file}")
+}
+
+/// The wizard that copies keys from one cluster to another one.
+pub(crate) fn copy_keys_to(from: &ClusterId, to: &ClusterId, prefix: &Key) -> String {
+    format!("{}&to={to}", many_keys(from, Many::Copy, prefix))
 }
 
 /// `text` as a part of a query (RFC 3986: all but unreserved bytes are escaped; `/` and `:` may stay and are easier to read).

@@ -7,6 +7,7 @@ pub(crate) mod change_member;
 pub(crate) mod copy_keys;
 pub(crate) mod delete_keys;
 pub(crate) mod edit_settings;
+pub(crate) mod import_keys;
 pub(crate) mod install_cluster;
 pub(crate) mod replace_member;
 pub(crate) mod shrink_cluster;
@@ -129,10 +130,14 @@ fn cluster_of_path() -> Data<ClusterView> {
     })
 }
 
-/// What keys start with, as the link to a wizard says it: the written form of a key, to be typed on.
-fn asked_prefix() -> RwSignal<String> {
-    let query = use_query_map();
-    RwSignal::new(query.with_untracked(|query| query.get_str("prefix").unwrap_or_default().to_owned()))
+/// What the link to a wizard says of `name`; empty when it says nothing.
+fn asked(name: &str) -> String {
+    use_query_map().with_untracked(|query| query.get_str(name).unwrap_or_default().to_owned())
+}
+
+/// What keys start with, as the link says it: the written form of a key, to be typed on.
+pub(crate) fn asked_prefix() -> RwSignal<String> {
+    RwSignal::new(asked("prefix"))
 }
 
 /// A loud note while nothing stands in the field `prefix`, which means all keys.

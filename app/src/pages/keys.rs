@@ -3,12 +3,15 @@
 //! structs beside the views.
 
 mod browser;
+mod compare;
 mod detail;
 mod editor;
 mod everywhere;
+mod export;
 mod follow;
 mod head;
 mod history;
+mod kept_files;
 mod leases;
 mod location;
 mod many;
@@ -23,6 +26,8 @@ mod tree;
 mod undos;
 mod value;
 
+pub(crate) use compare::CompareKeys;
+pub(crate) use kept_files::size_words;
 pub(crate) use leases::Leases;
 pub(crate) use new_key::{KEY_HINT, typed_prefix};
 

@@ -13,7 +13,7 @@ use crate::{
         no_such, page_head, path_id,
     },
     rpc,
-    wizards::{ask, asked_prefix, everything, form_end, option, request, stages},
+    wizards::{ask, asked, asked_prefix, everything, form_end, option, request, stages},
 };
 use leptos::prelude::*;
 use quorate_domain::{
@@ -27,7 +27,7 @@ use quorate_domain::{
 /// The page.
 #[component]
 pub(crate) fn CopyKeys() -> AnyView {
-    let (plan, prefix) = (RwSignal::new(None), asked_prefix());
+    let (plan, prefix, to) = (RwSignal::new(None), asked_prefix(), asked("to"));
     let data = Data::keyed(path_id(), |id| async move {
         let id: ClusterId = id.parse().map_err(|_| no_such("cluster"))?;
         let page = rpc::clusters::cluster(id).await?;
@@ -36,7 +36,7 @@ pub(crate) fn CopyKeys() -> AnyView {
     view! {
         {page_head("Copy keys", ().into_any())}
         {load(data, move |(from, targets)| {
-            let form = Form::new(&from.id, prefix, &targets);
+            let form = Form::new(&from.id, prefix, &targets, &to);
             stages(plan, "Copy", move || form_view(form, &from, &targets, plan))
         })}
     }
@@ -53,9 +53,10 @@ struct Form {
     task: Task,
 }
 
-/// Another cluster than `from`, if there is one.
-fn proposed(from: &ClusterId, targets: &[(ClusterId, String)]) -> String {
-    let other = targets.iter().find(|(id, _)| id != from).or_else(|| targets.first());
+/// The cluster that the link asks for, or another one than `from`, if there is one.
+fn proposed(from: &ClusterId, targets: &[(ClusterId, String)], asked: &str) -> String {
+    let asked = targets.iter().find(|(id, _)| id.as_str() == asked);
+    let other = asked.or_else(|| targets.iter().find(|(id, _)| id != from)).or_else(|| targets.first());
     other.map(|(id, _)| id.to_string()).unwrap_or_default()
 }
 
@@ -72,10 +73,10 @@ fn mode_options() -> Vec<(String, String)> {
 }
 
 impl Form {
-    fn new(from: &ClusterId, prefix: RwSignal<String>, targets: &[(ClusterId, String)]) -> Self {
+    fn new(from: &ClusterId, prefix: RwSignal<String>, targets: &[(ClusterId, String)], asked: &str) -> Self {
         Self {
             prefix,
-            to: RwSignal::new(proposed(from, targets)),
+            to: RwSignal::new(proposed(from, targets, asked)),
             to_prefix: RwSignal::new(prefix.get_untracked()),
             mode: RwSignal::new(ImportMode::Skip.as_str().to_owned()),
             task: Task::new(),
@@ -162,9 +163,10 @@ mod tests {
     #[test]
     fn another_cluster_is_proposed_and_this_one_where_there_is_no_other() {
         let named = |n: u8| (id(n), format!("c{n}"));
-        assert_eq!(proposed(&id(1), &[named(1), named(2)]), id(2).to_string());
-        assert_eq!(proposed(&id(1), &[named(1)]), id(1).to_string());
-        assert_eq!(proposed(&id(1), &[]), "");
+        assert_eq!(proposed(&id(1), &[named(1), named(2)], ""), id(2).to_string());
+        assert_eq!(proposed(&id(1), &[named(1), named(2), named(3)], id(3).as_str()), id(3).to_string());
+        assert_eq!(proposed(&id(1), &[named(1)], id(9).as_str()), id(1).to_string());
+        assert_eq!(proposed(&id(1), &[], ""), "");
     }
 
     #[test]

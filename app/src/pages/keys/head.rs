@@ -1,7 +1,7 @@
 //! What stands above the keys: the search, how many there are and how well that is known, how they are listed. Invariant: the
 //! state of the index is told in words, whichever it is.
 
-use super::{browser::Browser, many::Many, new_key, search::Search, settings, undos};
+use super::{browser::Browser, export, kept_files, many::Many, new_key, search::Search, settings, undos};
 use crate::{
     components::button::{Button, Look},
     data::{Boxed, memo},
@@ -65,6 +65,8 @@ pub(super) fn head(browser: Browser, search: Search, many: Many) -> AnyView {
         </div>
         {new_key::dialog(browser, creating)}
         {undos::dialog(browser, undoing)}
+        {export::dialog(browser, many.exporting)}
+        {kept_files::dialog(browser, many.keeping)}
         {browser.rights.manage.then(|| settings::dialog(browser, setting))}
     }
     .boxed()

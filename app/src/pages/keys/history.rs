@@ -5,8 +5,9 @@ use super::detail::Opened;
 use crate::{
     components::{
         button::{Button, Look},
-        diff::{diff_view, summary},
+        diff::diff_view,
         icon::Icon,
+        key_difference::diff_words,
         problem::ProblemBox,
         table::{Cell, Column, DataTable, Row, RowAction},
         task::Task,
@@ -151,15 +152,6 @@ fn compare(opened: Opened, revision: Wide, open: RwSignal<Option<Wide>>) -> AnyV
     .boxed()
 }
 
-fn diff_words(diff: &ValueDiff) -> String {
-    let words = match (diff.same, diff.same_json) {
-        (true, _) => "the same bytes".to_owned(),
-        (_, true) => "other bytes, but the JSON says the same".to_owned(),
-        _ => summary(&diff.lines),
-    };
-    if diff.cut { format!("{words}; only the beginnings were compared") } else { words }
-}
-
 fn confirm(opened: Opened, revision: Wide, open: RwSignal<Option<Wide>>) -> AnyView {
     let task = Task::new();
     let lost = RwSignal::new(false);
@@ -235,11 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_compared_by_what_they_say() {
-        let mut diff = ValueDiff { lines: Vec::new(), same: false, same_json: true, cut: true };
-        assert!(diff_words(&diff).contains("JSON says the same; only the beginnings"));
-        (diff.same, diff.cut) = (true, false);
-        assert_eq!(diff_words(&diff), "the same bytes");
+    fn a_beginning_is_one_line() {
         assert_eq!(first_words("a\nb"), "a b");
     }
 }
