@@ -208,6 +208,16 @@ mod tests {
     }
 
     #[test]
+    fn files_of_keys_have_paths_that_say_what_is_in_them() {
+        let (id, prefix) = (ClusterId::from_random([1; 10]), Key::raw("/a b/"));
+        let export = export_file(&id, &prefix, "yaml", Some(7), true);
+        assert!(export.ends_with("/export?prefix=/a%20b/&format=yaml&revision=7&reveal=true"), "{export}");
+        assert!(upload_key_file(&id, "a&b.json").ends_with("/keys/files?name=a%26b.json"));
+        let copy = copy_keys_to(&id, &ClusterId::from_random([2; 10]), &prefix);
+        assert!(copy.contains("/copy-keys?prefix=/a%20b/&to=c-"), "{copy}");
+    }
+
+    #[test]
     fn a_login_never_leads_to_another_site() {
         assert_eq!(safe_next("/hosts?x=1"), "/hosts?x=1");
         for bad in ["", "https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "/login"] {

@@ -109,6 +109,7 @@ impl Importing {
 
     fn form(self, view: &ClusterView) -> AnyView {
         let planning = Task::new();
+        let wrong = planning.field("file");
         let chosen = memo(move || self.chosen.with(Option::is_some));
         let heading = format!("A file for {}", view.name);
         let submit = move |event: ev::SubmitEvent| {
@@ -129,7 +130,7 @@ impl Importing {
                         <Select label="A key that is there with another value" name="mode" value=self.mode options=mode_options()/>
                     </section>
                     {self.preview.view(self)}
-                    <p class="field-error" aria-live="polite">{move || planning.field("file").get()}</p>
+                    <p class="field-error" aria-live="polite">{move || wrong.get()}</p>
                     {form_end(planning)}
                 }
                 .into_any()

@@ -132,7 +132,7 @@ fn query(
         }
     };
     let (revision, other_revision) = (at("revision", revisions.0), at("other_revision", revisions.1));
-    let other = there.parse().ok().filter(|there| there != here);
+    let other = there.parse::<ClusterId>().ok().filter(|there| there != here);
     if wrong.is_empty() && other.is_none() && revision == other_revision {
         let message = "These are the same keys at the same time: give another revision, or choose another cluster";
         wrong.push(FieldError { field: "other_revision".into(), message: message.into() });
@@ -154,6 +154,7 @@ struct Comparing {
     found: RwSignal<Option<Found>>,
     stopped: RwSignal<bool>,
     shown: RwSignal<usize>,
+    write: bool,
     task: Task,
 }
 
@@ -169,14 +170,15 @@ impl Comparing {
             found: RwSignal::new(None),
             stopped: RwSignal::new(false),
             shown: RwSignal::new(SHOWN),
+            write: Session::get().may(Action::WriteKeys),
             task: Task::new(),
         }
     }
 
     fn start(self) {
+        let revisions = (self.revision.get_untracked(), self.other_revision.get_untracked());
         let query = self.here.with_value(|here| {
-            let revisions = (&*self.revision.read_untracked(), &*self.other_revision.read_untracked());
-            query(here, &self.there.read_untracked(), &self.prefix.read_untracked(), (revisions.0, revisions.1))
+            query(here, &self.there.read_untracked(), &self.prefix.read_untracked(), (&revisions.0, &revisions.1))
         });
         match query {
             Ok(query) => {
@@ -360,7 +362,7 @@ impl Comparing {
         let found = self.found.get_untracked().filter(|found| found.differences() > 0);
         let other =
             found.as_ref().and_then(|found| found.query.other.as_ref().map(|other| (other, &found.query.prefix)));
-        let Some((other, prefix)) = other.filter(|_| Session::get().may(Action::WriteKeys)) else {
+        let Some((other, prefix)) = other.filter(|_| self.write) else {
             return ().into_any();
         };
         let here = self.here.get_value();

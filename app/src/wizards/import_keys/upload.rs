@@ -82,11 +82,6 @@ impl Upload {
 }
 
 /// JavaScript counts bytes in floats, which are exact far beyond any file.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "never negative, and no file is that large"
-)]
 fn bytes(number: f64) -> u64 {
     number as u64
 }

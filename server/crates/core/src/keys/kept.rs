@@ -41,7 +41,6 @@ pub struct Download {
 }
 
 /// Which records of a file somebody gets.
-#[derive(Clone)]
 struct Shown {
     permit: Permit<act::ReadValues>,
     cluster: ClusterId,

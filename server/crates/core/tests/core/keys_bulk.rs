@@ -134,12 +134,35 @@ async fn a_kept_file_is_taken_away_without_what_is_masked_and_dropped() {
     let trail = stage.audit("key.download").await;
     assert_eq!(trail.iter().filter(|row| row.ends_with("with masked values")).count(), 1, "{trail:?}");
 
+    let secret = Key::raw("/registry/secrets/x");
+    let permit = stage.permit::<act::ReadValues>(&Actor::cli(), stage.keys("/registry/secrets/x")).await;
+    let refused = stage.console.import_diff(&permit, &file.id, &secret).await.err().map(Problem::from);
+    assert_eq!(refused.map(|problem| problem.kind), Some(ProblemKind::Forbidden), "what is masked is not compared");
+
     let hers = stage.permit::<act::WriteKeys>(&anna, stage.cluster()).await;
     let refused = stage.console.drop_key_file(&hers, &file.id).await.err().map(|error| Problem::from(error).kind);
     assert_eq!(refused, Some(ProblemKind::Forbidden), "it has keys that she may not write");
     stage.console.drop_key_file(&all, &file.id).await.expect("dropped");
     assert!(stage.console.key_files(&all).await.expect("files").is_empty());
     assert_eq!(stage.audit("key.drop_file").await.len(), 1);
+}
+
+#[tokio::test]
+async fn uploaded_files_make_room_for_others_and_what_never_fits_is_refused() {
+    let stage = Stage::raise_with(|config| config.key_files_bytes = 100).await;
+    let all = stage.permit::<act::WriteKeys>(&Actor::cli(), stage.cluster()).await;
+    let keep = async |length: usize| {
+        let text = format!("{{\"key\":\"/a\",\"value\":\"{}\"}}", "x".repeat(length));
+        let body = futures::stream::iter([Ok::<_, std::io::Error>(text)]);
+        stage.console.keep_key_file(&all, "f", None, body).await
+    };
+    let first = keep(30).await.expect("kept");
+    assert_eq!(stage.console.key_files(&all).await.expect("files"), [first]);
+    let second = keep(30).await.expect("kept");
+    assert_eq!(stage.console.key_files(&all).await.expect("files"), [second.clone()], "the first made room");
+    let refused = Problem::from(keep(100).await.expect_err("refused"));
+    assert_eq!(refused.kind, ProblemKind::Conflict, "{refused:?}");
+    assert_eq!(stage.console.key_files(&all).await.expect("files"), [second], "and none goes in vain");
 }
 
 #[tokio::test]
@@ -193,6 +216,11 @@ async fn two_revisions_and_two_prefixes_are_compared_key_by_key() {
     let permit = stage.permit::<act::ReadValues>(&Actor::cli(), stage.keys("/one/0000")).await;
     let diff = stage.console.compare_values(&permit, &permit, &value).await.expect("a diff");
     assert_eq!(diff.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["x", "changed"]);
+
+    let masked = CompareValueQuery { key: Key::raw("/registry/secrets/x"), ..CompareValueQuery::default() };
+    let permit = stage.permit::<act::ReadValues>(&Actor::cli(), stage.keys("/registry/secrets/x")).await;
+    let refused = stage.console.compare_values(&permit, &permit, &masked).await.err().map(Problem::from);
+    assert_eq!(refused.map(|problem| problem.kind), Some(ProblemKind::Forbidden), "what is masked is not compared");
 
     let mut query = CompareQuery { prefix, other_prefix: Some(Key::raw("/two/")), ..CompareQuery::default() };
     let mut kinds = Vec::new();

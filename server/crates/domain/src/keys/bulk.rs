@@ -178,7 +178,6 @@ pub struct ImportPreview {
     /// The first 100 keys that differ from what is there.
     pub sample: Vec<ImportChange>,
     /// `from` of the question for the next 100; none when these are the last ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Wide>,
 }
 
