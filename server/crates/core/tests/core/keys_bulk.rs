@@ -65,7 +65,7 @@ async fn a_file_is_kept_looked_through_and_one_with_a_broken_line_is_not() {
     assert!(told.problems.len() == 1 && told.problems[0].0 == Wide(4), "{:?}", told.problems);
     let skipped = preview(ImportMode::Skip).await;
     assert_eq!((skipped.changes.0, skipped.skipped.0, skipped.sample[1].what), (0, 1, ImportWhat::Skip));
-    let key = |key: &str| stage.permit::<act::ReadValues>(&Actor::cli(), stage.keys(key));
+    let key = async |key: &str| stage.permit::<act::ReadValues>(&Actor::cli(), stage.keys(key)).await;
     let diff = stage.console.import_diff(&key("/there").await, &file.id, &Key::raw("/there")).await.expect("a diff");
     assert_eq!(diff.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["old", "2"]);
     let missing = stage.console.import_diff(&key("/nowhere").await, &file.id, &Key::raw("/nowhere")).await;
