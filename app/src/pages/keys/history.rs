@@ -6,7 +6,8 @@ use crate::{
     components::{
         button::{Button, Look},
         dialog::open_while,
-        diff::{diff_view, summary},
+        diff::diff_view,
+        key_difference::diff_words,
         problem::ProblemBox,
         sure::Sure,
         table::{Cell, Column, DataTable, Row, RowAction},
@@ -154,15 +155,6 @@ fn compare(opened: Opened, revision: Wide, open: RwSignal<Option<Wide>>) -> AnyV
     .boxed()
 }
 
-fn diff_words(diff: &ValueDiff) -> String {
-    let words = match (diff.same, diff.same_json) {
-        (true, _) => "the same bytes".to_owned(),
-        (_, true) => "other bytes, but the JSON says the same".to_owned(),
-        _ => summary(&diff.lines),
-    };
-    if diff.cut { format!("{words}; only the beginnings were compared") } else { words }
-}
-
 fn confirm(opened: Opened, restoring: RwSignal<Option<Wide>>, task: Task) -> AnyView {
     let open = open_while(restoring);
     let go = Callback::new(move |()| {
@@ -229,11 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_compared_by_what_they_say() {
-        let mut diff = ValueDiff { lines: Vec::new(), same: false, same_json: true, cut: true };
-        assert!(diff_words(&diff).contains("JSON says the same; only the beginnings"));
-        (diff.same, diff.cut) = (true, false);
-        assert_eq!(diff_words(&diff), "the same bytes");
+    fn a_beginning_is_one_line() {
         assert_eq!(first_words("a\nb"), "a b");
     }
 }

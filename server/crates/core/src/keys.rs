@@ -10,8 +10,10 @@ mod export;
 mod files;
 mod follow;
 mod history;
+mod kept;
 mod leases;
 mod members;
+mod preview;
 mod rules;
 mod settings;
 mod told;
@@ -22,6 +24,7 @@ mod work;
 pub use edit::MovePermit;
 pub use export::{Export, ExportQuery};
 pub(crate) use files::KEPT_MILLIS;
+pub use kept::Download;
 pub use quorate_keys::files::FileFormat;
 
 use crate::{config::Config, error::CoreError};

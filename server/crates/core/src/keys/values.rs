@@ -149,7 +149,7 @@ impl Console {
     }
 
     /// Whether the value stays masked; that it does not is written down before it is read.
-    async fn masked(
+    pub(super) async fn masked(
         &self,
         permit: &Permit<act::ReadValues>,
         cluster: &ClusterId,
@@ -167,7 +167,7 @@ impl Console {
     }
 
     /// The key as it was at a revision, or is now, and the cluster's revision.
-    async fn pair_at(
+    pub(super) async fn pair_at(
         &self,
         cluster: &ClusterId,
         key: &Key,
@@ -209,14 +209,14 @@ fn merged(query: &MergeQuery) -> Result<Merged, CoreError> {
     Ok(Merged { text, conflicts: u32::try_from(conflicts).unwrap_or(u32::MAX) })
 }
 
-fn missing(key: &Key, at: Option<Wide>) -> CoreError {
+pub(super) fn missing(key: &Key, at: Option<Wide>) -> CoreError {
     match at {
         None => CoreError::not_found("key", key),
         Some(at) => Problem::new(ProblemKind::NotFound, format!("There was no key {key} at revision {}", at.0)).into(),
     }
 }
 
-fn masked_problem() -> CoreError {
+pub(super) fn masked_problem() -> CoreError {
     Problem::new(ProblemKind::Forbidden, "The value of this key is masked")
         .with_detail("Reveal it first: that is written to the audit trail.")
         .into()
