@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use tempfile::TempDir;
 
 /// Many enough that the work lasts longer than a console whose death is decided once it began.
-const KEYS: usize = 10_000;
+const KEYS: usize = 20_000;
 /// Of one transaction.
 const BATCH: usize = 100;
 /// Of one answer.
