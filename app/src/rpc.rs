@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod clusters;
 pub(crate) mod hosts;
 pub(crate) mod keys;
+pub(crate) mod opened;
 pub(crate) mod operations;
 pub(crate) mod releases;
 pub(crate) mod tokens;

@@ -7,9 +7,11 @@ pub mod problem;
 mod audit;
 mod clusters;
 mod credentials;
+mod drills;
 mod hosts;
 pub mod idempotency;
 pub mod keys;
+mod opened;
 mod operations;
 mod plans;
 mod releases;
@@ -120,6 +122,13 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(keys::leases::get_lease, keys::leases::revoke_lease))
         .routes(routes!(keys::leases::keep_lease_alive))
         .routes(routes!(keys::rules::list_key_rules, keys::rules::set_key_rules))
+        .routes(routes!(drills::start_drill))
+        .routes(routes!(drills::list_drills))
+        .routes(routes!(drills::get_drill))
+        .routes(routes!(opened::open_snapshot))
+        .routes(routes!(opened::list_opened_snapshots))
+        .routes(routes!(opened::get_opened_snapshot, opened::close_snapshot))
+        .routes(routes!(opened::take_keys_of_snapshot))
         .routes(routes!(hosts::list_hosts, hosts::add_hosts))
         .routes(routes!(hosts::get_host, hosts::edit_host, hosts::forget_host))
         .routes(routes!(hosts::fetch_host_keys))

@@ -26,6 +26,8 @@ impl Console {
         tokio::spawn(stop.run_until_cancelled_owned(async move { prune.keep_pruned().await }));
         let (keys, stop) = (self.clone(), runtime.stop.clone());
         tokio::spawn(stop.run_until_cancelled_owned(async move { keys.keep_key_indexes().await }));
+        let (drills, stop) = (self.clone(), runtime.stop.clone());
+        tokio::spawn(stop.run_until_cancelled_owned(async move { drills.keep_drills().await }));
         let (tasks, stop) = (self.clone(), runtime.stop.clone());
         tokio::spawn(stop.run_until_cancelled_owned(async move { tasks.keep_host_tasks().await }));
     }

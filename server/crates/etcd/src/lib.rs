@@ -6,6 +6,7 @@
 
 mod access;
 mod client;
+mod content;
 mod endpoint;
 mod error;
 mod http;
@@ -19,10 +20,13 @@ mod membership;
 mod patroni;
 mod permissions;
 mod status;
+pub mod stride;
+pub mod window;
 mod wire;
 
 pub use access::{Access, BadMaterial, Material};
 pub use client::MemberClient;
+pub use content::{ContentAt, content, content_by};
 pub use endpoint::{MemberEndpoint, Via};
 pub use error::EtcdError;
 pub use etcd_client;

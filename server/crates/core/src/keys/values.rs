@@ -161,7 +161,7 @@ impl Console {
         }
         if reveal {
             let object = self.key_in_audit(cluster, key).await?;
-            let name = self.record_of(cluster).await?.name;
+            let name = self.keys_of(cluster).await?;
             self.record(AuditDraft::by(permit.actor(), "key.reveal", &object).detail(&name)).await?;
         }
         Ok(!reveal)
