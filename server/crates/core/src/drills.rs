@@ -182,15 +182,16 @@ impl Console {
     async fn begin_due_drills(&self) -> Result<(), CoreError> {
         let now = self.now();
         for schedule in self.0.store.schedules().await? {
-            let due = schedule.next_drill_at.is_some_and(|due| schedule.given.enabled && due <= now);
-            // Without a snapshot it stays due, and becomes overdue, which is an alarm.
-            if let (true, Some(snapshot)) = (due, self.newest_good(&schedule.cluster).await?) {
-                let mut tx = self.0.store.begin().await?;
-                tx.set_next_drill(&schedule.id, next_drill(&schedule.given, now)).await?;
-                tx.commit().await?;
-                let row = AuditDraft::by_console("snapshot.drill", &snapshot.name);
-                self.begin_drill(snapshot, CONSOLE.to_owned(), row).await?;
+            if !schedule.given.enabled || schedule.next_drill_at.is_none_or(|due| now < due) {
+                continue;
             }
+            // Without a snapshot it stays due, and becomes overdue, which is an alarm.
+            let Some(snapshot) = self.newest_good(&schedule.cluster).await? else { continue };
+            let mut tx = self.0.store.begin().await?;
+            tx.set_next_drill(&schedule.id, next_drill(&schedule.given, now)).await?;
+            tx.commit().await?;
+            let row = AuditDraft::by_console("snapshot.drill", &snapshot.name);
+            self.begin_drill(snapshot, CONSOLE.to_owned(), row).await?;
         }
         Ok(())
     }

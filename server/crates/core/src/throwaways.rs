@@ -11,7 +11,7 @@ use quorate_domain::{
     Problem, ProblemKind,
     ids::SnapshotId,
     snapshots::Snapshot,
-    version::{OFFERED, Version},
+    version::{OFFERED, Version, proposed},
 };
 use quorate_etcd::Access;
 use quorate_throwaway::{Binaries, Room, Throwaway, sweep};
@@ -113,17 +113,18 @@ impl Console {
     }
 }
 
-/// Which versions are tried, best first. Where nobody knows who wrote a database, it is most likely one of the line that is installed
-/// most.
+/// Which versions are tried, best first. Where nobody knows who wrote a database, it was most likely one of the line that installs
+/// propose.
 fn candidates(version: Option<Version>) -> Vec<Version> {
-    match version {
-        Some(version) => vec![version],
-        None => {
-            let mut all: Vec<Version> = OFFERED.into_iter().filter(|version| version.minor == 5).collect();
-            all.sort_by(|one, other| other.cmp(one));
-            all
-        }
+    if let Some(version) = version {
+        return vec![version];
     }
+    let (mut left, mut ordered) = (OFFERED.to_vec(), Vec::new());
+    while let Some(next) = proposed(&left) {
+        left.retain(|version| *version != next);
+        ordered.push(next);
+    }
+    ordered
 }
 
 #[cfg(test)]
@@ -136,6 +137,5 @@ mod tests {
         assert_eq!(candidates(Some(old)), [old]);
         let any = candidates(None);
         assert!(any.is_sorted_by(|one, other| one > other) && any.contains(&Version::new(3, 5, 16)));
-        assert!(any.iter().all(|version| version.minor == 5));
     }
 }
