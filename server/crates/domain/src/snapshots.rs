@@ -2,12 +2,16 @@
 //! `Snapshot::state` alone. Which ones are kept is reckoned in `retention`, and what a restore asks for stands in `restore`.
 
 mod opened;
+mod health;
+mod marks;
 mod restore;
 mod retention;
 mod schedule;
 mod vault;
 
 pub use opened::{OpenedSnapshot, OpeningPhase, TakeKeys};
+pub use health::BackupHealth;
+pub use marks::reckon_bump;
 pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams};
 pub use retention::{Kept, Retention};
 pub use schedule::{NewSchedule, Schedule};
@@ -158,24 +162,6 @@ pub struct MemberFiles {
     pub files: Vec<(String, String)>,
     /// What could not be read, in words; empty if all was.
     pub problem: String,
-}
-
-/// How the newest good snapshots of a cluster stand; shown on every page of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct BackupHealth {
-    /// When the newest good one was begun.
-    pub last_good: Option<Timestamp>,
-    /// There should be a newer one by a schedule, for which this moment is when it was due.
-    pub overdue_since: Option<Timestamp>,
-    /// Why the newest try failed; empty if it did not.
-    pub problem: String,
-    /// When the newest drill ended well.
-    pub last_drill: Option<Timestamp>,
-    /// Why the newest drill failed; empty if it did not.
-    pub drill_problem: String,
-    /// Whether any schedule is on.
-    pub scheduled: bool,
 }
 
 /// A restore that was tried out.

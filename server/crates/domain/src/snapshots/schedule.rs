@@ -39,7 +39,6 @@ pub struct Schedule {
     /// The cluster.
     pub cluster: ClusterId,
     /// What was given.
-    #[serde(flatten)]
     pub given: NewSchedule,
     /// When it was made.
     pub at: Timestamp,
