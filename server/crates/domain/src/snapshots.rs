@@ -1,17 +1,17 @@
 //! Snapshots and where they are kept. Invariant: nothing here holds a secret or a key's value; what is good is said by
 //! `Snapshot::state` alone. Which ones are kept is reckoned in `retention`, and what a restore asks for stands in `restore`.
 
-mod opened;
 mod health;
 mod marks;
+mod opened;
 mod restore;
 mod retention;
 mod schedule;
 mod vault;
 
-pub use opened::{OpenedSnapshot, OpeningPhase, TakeKeys};
 pub use health::BackupHealth;
 pub use marks::reckon_bump;
+pub use opened::{OpenedSnapshot, OpeningPhase, TakeKeys};
 pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams};
 pub use retention::{Kept, Retention};
 pub use schedule::{NewSchedule, Schedule};

@@ -6,4 +6,5 @@ mod keys_bulk;
 mod keys_edit;
 mod keys_work;
 mod live;
+mod opened;
 mod orders;
