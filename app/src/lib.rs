@@ -39,7 +39,7 @@ use pages::{
     fleet::Fleet,
     host::Host,
     hosts::Hosts,
-    keys::{Keys, Leases},
+    keys::{CompareKeys, Keys, Leases},
     operation::Operation,
     operations::Operations,
     settings::{Account, SshKey},
@@ -47,9 +47,9 @@ use pages::{
     users::Users,
 };
 use wizards::{
-    add_member::AddMember, adopt_cluster::AdoptCluster, change_member::ChangeMember, edit_settings::EditSettings,
-    install_cluster::InstallCluster, replace_member::ReplaceMember, shrink_cluster::ShrinkCluster,
-    update_member_urls::UpdateMemberUrls,
+    add_member::AddMember, adopt_cluster::AdoptCluster, change_member::ChangeMember, copy_keys::CopyKeys,
+    delete_keys::DeleteKeys, edit_settings::EditSettings, import_keys::ImportKeys, install_cluster::InstallCluster,
+    replace_member::ReplaceMember, shrink_cluster::ShrinkCluster, update_member_urls::UpdateMemberUrls,
 };
 
 /// The HTML around every page.
@@ -102,6 +102,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:id/config") view=page(cluster::Config) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/logs") view=page(cluster::Logs) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/keys") view=page(Keys) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/copy-keys") view=page(CopyKeys) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/delete-keys") view=page(DeleteKeys) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/import-keys") view=page(ImportKeys) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/compare-keys") view=page(CompareKeys) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/leases") view=page(Leases) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/operations") view=page(cluster::Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts") view=page(Hosts) ssr=SsrMode::Async/>

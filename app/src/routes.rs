@@ -1,7 +1,7 @@
 //! Paths of the site, as links are written. Invariant: `lib.rs` has the route table, everything else asks here, so
 //! that a path is spelled in two places at most.
 
-use quorate_domain::{ClusterId, HostId, HostTaskId, MemberId, OperationId, keys::Key};
+use quorate_domain::{ClusterId, HostId, HostTaskId, KeyFileId, MemberId, OperationId, keys::Key};
 use std::fmt::Write as _;
 
 pub(crate) const FLEET: &str = "/";
@@ -54,6 +54,26 @@ pub(crate) fn cluster_key(id: &ClusterId, key: &Key) -> String {
     format!("/clusters/{id}/keys?key={}", escape(&key.to_string()))
 }
 
+/// Pages about many keys of a cluster at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Many {
+    Import,
+    Copy,
+    Compare,
+    Delete,
+}
+
+/// Such a page, for the keys that start with `prefix`.
+pub(crate) fn many_keys(id: &ClusterId, page: Many, prefix: &Key) -> String {
+    let page = match page {
+        Many::Import => "import-keys",
+        Many::Copy => "copy-keys",
+        Many::Compare => "compare-keys",
+        Many::Delete => "delete-keys",
+    };
+    format!("/clusters/{id}/{page}?prefix={}", escape(&prefix.to_string()))
+}
+
 /// Leases of a cluster.
 pub(crate) fn cluster_leases(id: &ClusterId) -> String {
     format!("/clusters/{id}/leases")
@@ -63,6 +83,34 @@ pub(crate) fn cluster_leases(id: &ClusterId) -> String {
 pub(crate) fn value_file(id: &ClusterId, key: &Key, reveal: bool) -> String {
     let reveal = if reveal { "&reveal=true" } else { "" };
     format!("/transfers/clusters/{id}/value?key={}{reveal}", escape(&key.to_string()))
+}
+
+/// Keys below a prefix as a file; `reveal` for those with masked values, too.
+pub(crate) fn export_file(id: &ClusterId, prefix: &Key, format: &str, revision: Option<u64>, reveal: bool) -> String {
+    let revision = revision.map_or_else(String::new, |revision| format!("&revision={revision}"));
+    let reveal = if reveal { "&reveal=true" } else { "" };
+    format!("/transfers/clusters/{id}/export?prefix={}&format={format}{revision}{reveal}", escape(&prefix.to_string()))
+}
+
+/// Where a file of keys called `name` is sent.
+pub(crate) fn upload_key_file(id: &ClusterId, name: &str) -> String {
+    format!("/transfers/clusters/{id}/keys/files?name={}", escape(name))
+}
+
+/// A kept file of keys; `reveal` for one with masked values, too.
+pub(crate) fn key_file(id: &ClusterId, file: &KeyFileId, reveal: bool) -> String {
+    let reveal = if reveal { "?reveal=true" } else { "" };
+    format!("/transfers/clusters/{id}/keys/files/{file}{reveal}")
+}
+
+/// The wizard that imports a kept file of keys.
+pub(crate) fn import_kept(id: &ClusterId, file: &KeyFileId) -> String {
+    format!("/clusters/{id}/import-keys?file={file}")
+}
+
+/// The wizard that copies keys from one cluster to another one.
+pub(crate) fn copy_keys_to(from: &ClusterId, to: &ClusterId, prefix: &Key) -> String {
+    format!("{}&to={to}", many_keys(from, Many::Copy, prefix))
 }
 
 /// `text` as a part of a query (RFC 3986: all but unreserved bytes are escaped; `/` and `:` may stay and are easier to read).
@@ -151,6 +199,22 @@ mod tests {
             assert_eq!(marked, [entry], "{path}");
         }
         assert!(!is_below(HOSTS, "/hosts-x"));
+    }
+
+    #[test]
+    fn a_prefix_goes_into_a_path_as_it_is_written() {
+        let path = many_keys(&ClusterId::from_random([1; 10]), Many::Delete, &Key(b"/a b+\xff/".to_vec()));
+        assert!(path.ends_with("/delete-keys?prefix=/a%20b%2B%5Cxff/"), "{path}");
+    }
+
+    #[test]
+    fn files_of_keys_have_paths_that_say_what_is_in_them() {
+        let (id, prefix) = (ClusterId::from_random([1; 10]), Key::raw("/a b/"));
+        let export = export_file(&id, &prefix, "yaml", Some(7), true);
+        assert!(export.ends_with("/export?prefix=/a%20b/&format=yaml&revision=7&reveal=true"), "{export}");
+        assert!(upload_key_file(&id, "a&b.json").ends_with("/keys/files?name=a%26b.json"));
+        let copy = copy_keys_to(&id, &ClusterId::from_random([2; 10]), &prefix);
+        assert!(copy.contains("/copy-keys?prefix=/a%20b/&to=c-"), "{copy}");
     }
 
     #[test]

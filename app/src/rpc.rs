@@ -14,7 +14,7 @@ pub(crate) mod tokens;
 pub(crate) mod users;
 mod wire;
 
-pub(crate) use wire::unreadable;
+pub(crate) use wire::{answered, unreached, unreadable};
 
 #[cfg(feature = "ssr")]
 mod prelude {

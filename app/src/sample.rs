@@ -1,12 +1,12 @@
 //! Values for unit tests of this crate. Invariant: compiled for tests only.
 
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, MemberId, OperationId, Timestamp,
+    ClusterId, HostId, HostTaskId, KeyFileId, MemberId, OperationId, Timestamp,
     cluster::{ClusterView, MemberRole, MemberStatus, MemberView, Reach, Reachability, Scheme},
     host::{Contact, Elevation, HostSummary, Trust},
     host_task::HostTask,
     journal::{JournalLine, LineLevel, MemberJournal},
-    keys::{Form, IndexState, Key, KeyChange, KeyEntry, KeyMeta, KeyPage, Source, ValueView},
+    keys::{Form, IndexState, Key, KeyChange, KeyEntry, KeyFile, KeyMeta, KeyPage, Source, ValueView},
     operation::{OperationState, OperationSummary},
     plan::{Check, DiffChange, DiffLine, EffectView, OperationClass, PlanStep, PlanView, Verdict},
     quorum::Tolerance,
@@ -23,6 +23,21 @@ pub(crate) fn key_meta() -> KeyMeta {
         lease: None,
         size: Some(Wide(10)),
         changed_at: None,
+    }
+}
+
+/// A file of keys that somebody brought.
+pub(crate) fn key_file() -> KeyFile {
+    KeyFile {
+        id: KeyFileId::from_random([1; 10]),
+        cluster: ClusterId::from_random([1; 10]),
+        name: "keys.ndjson".into(),
+        bytes: Wide(2048),
+        keys: Wide(3),
+        at: Timestamp(0),
+        actor: "anna".into(),
+        why: "uploaded".into(),
+        until: Timestamp(1),
     }
 }
 
@@ -52,20 +67,11 @@ pub(crate) fn key_page(entries: Vec<KeyEntry>, next: Option<&str>) -> KeyPage {
 /// A value as text.
 pub(crate) fn key_value(name: &str, text: &str) -> ValueView {
     ValueView {
-        key: Key::raw(name),
-        meta: key_meta(),
-        revision: Wide(9),
-        ttl: None,
-        detected: Form::Text,
         forms: vec![Form::Text, Form::Hex, Form::Base64],
-        form: Form::Text,
         text: text.into(),
-        tree: Vec::new(),
-        cut: false,
         masked: false,
-        gzip: false,
         is_text: true,
-        kubernetes: None,
+        ..ValueView::masked(Key::raw(name), key_meta(), Wide(9))
     }
 }
 

@@ -4,7 +4,10 @@
 pub(crate) mod add_member;
 pub(crate) mod adopt_cluster;
 pub(crate) mod change_member;
+pub(crate) mod copy_keys;
+pub(crate) mod delete_keys;
 pub(crate) mod edit_settings;
+pub(crate) mod import_keys;
 pub(crate) mod install_cluster;
 pub(crate) mod replace_member;
 pub(crate) mod shrink_cluster;
@@ -14,6 +17,7 @@ use crate::{
     components::{
         button::{Button, Look},
         field::{Field, Select},
+        icon::Icon,
         plan_review::PlanReview,
         problem::ProblemBox,
         task::Task,
@@ -24,8 +28,9 @@ use crate::{
     rpc,
 };
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use quorate_domain::{
-    Problem,
+    ClusterId, Problem,
     cluster::{ClusterView, Reach},
     host::HostSummary,
     install::{BinarySource, InstallMember},
@@ -115,6 +120,42 @@ fn cluster_and_hosts() -> Data<(ClusterView, Vec<HostSummary>)> {
         let page = rpc::clusters::cluster(id.parse().map_err(|_| no_such("cluster"))?).await?;
         Ok((page.view, rpc::hosts::hosts().await?))
     })
+}
+
+/// The path's cluster.
+fn cluster_of_path() -> Data<ClusterView> {
+    Data::keyed(path_id(), |id| async move {
+        let id: ClusterId = id.parse().map_err(|_| no_such("cluster"))?;
+        Ok(rpc::clusters::cluster(id).await?.view)
+    })
+}
+
+/// What the link to a wizard says of `name`; empty when it says nothing.
+fn asked(name: &str) -> String {
+    use_query_map().with_untracked(|query| query.get_str(name).unwrap_or_default().to_owned())
+}
+
+/// What keys start with, as the link says it: the written form of a key, to be typed on.
+pub(crate) fn asked_prefix() -> RwSignal<String> {
+    RwSignal::new(asked("prefix"))
+}
+
+/// A loud note while nothing stands in the field `prefix`, which means all keys.
+fn everything(prefix: RwSignal<String>, words: String) -> AnyView {
+    let all = memo(move || prefix.with(String::is_empty));
+    let note = move || {
+        let words = words.clone();
+        all.get().then(|| {
+            view! {
+                <div class="note tone-bad">
+                    {Icon::Risk.view()}
+                    <div><p class="note-title">"The field is empty: that means everything"</p><p>{words}</p></div>
+                </div>
+            }
+            .boxed()
+        })
+    };
+    view! { <div role="status">{move || note()}</div> }.boxed()
 }
 
 /// A choice of `source_options`.

@@ -10,7 +10,8 @@ for file in end2end/bench/*.mjs; do names+=("$(basename "$file" .mjs)"); done
 need_root "make bench" ""
 only_one "bench"
 lab_is_free_for "$OWNER"
-end2end/setup/packages.sh build lab node
+end2end/setup/packages.sh build lab browser
+end2end/setup/tools.sh node-modules
 end2end/setup/build.sh release
 mkdir -p target/bench
 trap '[[ $("$LAB_SH" owner) != "$OWNER" ]] || lab "$OWNER" down' EXIT

@@ -1,71 +1,24 @@
-// keys: pages, folders and searches over an etcd of 10k, 100k and 1M keys, what the index takes to be built and kept, and what etcd and
-// its other clients feel of it. KEYS=10000,100000 narrows it. Baselines are etcdctl and a bare client's loop in the same run.
+// keys: pages, folders and searches over an etcd of 10k, 100k and 1M keys, how smoothly the page scrolls, what the index takes to be
+// built and kept, and what etcd and its other clients feel of it. KEYS=10000,100000 narrows it. Baselines are etcdctl and a bare client's
+// loop in the same run.
 
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { median, quantile, report } from "../lib/bench.mjs";
-import { Api, TOP, addUser, anyPort, createToken, newPassword, startConsole, until } from "../lib/console.mjs";
+import { longestTask, withPage } from "../lib/browser.mjs";
+import { Api, addUser, createToken, newPassword, startConsole, until } from "../lib/console.mjs";
+import { etcdBinaries, examples, run, startEtcd } from "../lib/etcd.mjs";
 
 const COUNTS = (process.env.KEYS ?? "10000,100000,1000000").split(",").map(Number);
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
-const VERSION = "3.5.16";
 const IDLE_SECONDS = 20;
 /** Sizes of a page, in keys, among which the best bare listing is looked for; keys of 40 B take about 80 B in an answer. */
 const PAGES = [50_000, 200_000];
+const tool = examples("release", ["seed", "list", "put"]);
 const agent = new Agent({ keepAlive: true });
 const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 const label = (count) => (count >= 1e6 ? `${count / 1e6}M` : `${count / 1e3}k`);
-
-/** Where etcd and etcdctl are: unpacked once from the lab's mirror, as the tests do. */
-function binaries() {
-  if (process.env.QUORATE_ETCD_BIN_DIR) return process.env.QUORATE_ETCD_BIN_DIR;
-  const home = `${TOP}target/etcd/${VERSION}`;
-  if (!existsSync(`${home}/etcdctl`)) {
-    const arch = process.arch === "arm64" ? "arm64" : "amd64";
-    const archive = `${process.env.LAB_DIR ?? "/var/lib/quorate-lab"}/cache/mirror/v${VERSION}/etcd-v${VERSION}-linux-${arch}.tar.gz`;
-    mkdirSync(home, { recursive: true });
-    run("tar", ["--strip-components=1", "--no-same-owner", "-xzf", archive, "-C", home]);
-  }
-  return home;
-}
-
-function run(program, args) {
-  const done = spawnSync(program, args, { encoding: "utf8", cwd: TOP, maxBuffer: 64 << 20 });
-  if (done.status !== 0) throw new Error(`${program} ${args.join(" ")}: ${done.stderr || done.error || `exit ${done.status}`}`);
-  return done.stdout;
-}
-
-/** One of the programs in server/crates/keys/examples; answers what it printed. */
-function tool(name, ...args) {
-  const child = spawn(`${TOP}target/release/examples/${name}`, args.map(String), { stdio: ["ignore", "pipe", "pipe"] });
-  let out = "", err = "";
-  child.stdout.on("data", (text) => (out += text));
-  child.stderr.on("data", (text) => (err += text));
-  return new Promise((resolve, reject) =>
-    child.on("close", (code) => (code === 0 ? resolve(JSON.parse(out)) : reject(new Error(`${name} ${args.join(" ")}: ${err}`)))));
-}
-
-/** An etcd of its own on loopback. */
-async function startEtcd(home) {
-  const dir = mkdtempSync(`${tmpdir()}/quorate-bench-etcd-`);
-  const [client, peer] = [`http://127.0.0.1:${await anyPort()}`, `http://127.0.0.1:${await anyPort()}`];
-  const child = spawn(`${home}/etcd`, [
-    "--name", "bench", "--data-dir", dir, "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
-    "--initial-advertise-peer-urls", peer, "--initial-cluster", `bench=${peer}`, "--quota-backend-bytes", String(8 * 2 ** 30), "--log-level", "error",
-  ], { stdio: "ignore" });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  await until("etcd", 30, () => fetch(`${client}/health`).then((answer) => answer.ok, () => false));
-  return {
-    client, pid: child.pid,
-    async stop() {
-      child.kill("SIGKILL");
-      await ended;
-      rmSync(dir, { recursive: true, force: true });
-    },
-  };
-}
 
 const memory = (pid, line = "VmRSS") => (Number(readFileSync(`/proc/${pid}/status`, "utf8").match(new RegExp(`${line}:\\s+(\\d+) kB`))[1]) * 1024) / 1e6;
 
@@ -112,21 +65,22 @@ async function fresh(site, use) {
   const server = await startConsole({ dataDir: site.dataDir, log: "ignore" });
   const api = new Api(server.url, site.token);
   try {
-    const { id } = await api.healthy("bench", 1);
-    return await use({ api, pid: server.child.pid, keys: `/clusters/${id}/keys` });
+    const { id } = await api.healthy("bench", site.size);
+    return await use({ api, pid: server.child.pid, keys: `/clusters/${id}/keys`, login: site.login });
   } finally {
     await server.stop();
   }
 }
 
-async function adopted(etcd, use) {
+async function adopted(etcd, size, use) {
   const dataDir = mkdtempSync(`${tmpdir()}/quorate-bench-`);
-  addUser(dataDir, "bench", "admin", newPassword());
+  const login = { name: "bench", password: newPassword() };
+  addUser(dataDir, login.name, "admin", login.password);
   const token = createToken(dataDir, "bench", "admin");
   try {
     const server = await startConsole({ dataDir, log: "ignore" });
     await new Api(server.url, token).run("adopt_cluster", { name: "bench", endpoint: etcd.client }).finally(() => server.stop());
-    return await use({ dataDir, token });
+    return await use({ dataDir, token, login, size });
   } finally {
     rmSync(dataDir, { recursive: true, force: true });
   }
@@ -206,6 +160,33 @@ async function reading({ api, keys }, count) {
   return { page, folder, search };
 }
 
+/** The longest task of the page while somebody scrolls: folders with the wheel, then the flat list on and on, then from place to place. */
+function scrolling({ api, keys, login }) {
+  return withPage(api.url, login, async (page) => {
+    const list = page.getByRole("tree", { name: "Keys" });
+    const row = (name) => list.getByTitle(name, { exact: true });
+    const drag = (share) => list.evaluate((list, share) => new Promise((done) => {
+      list.scrollTop = list.scrollHeight * share;
+      requestAnimationFrame(() => requestAnimationFrame(done));
+    }), share);
+    await page.goto(`${api.url}${keys}`);
+    await page.locator("html[data-hydrated]").waitFor({ state: "attached" });
+    await row("/bench/").click();
+    await row("/bench/0000/").hover();
+    return longestTask(page, async () => {
+      for (let n = 0; n < 60; n += 1) {
+        await page.mouse.wheel(0, 400);
+        await pause(16);
+      }
+      await page.getByRole("button", { name: "Flat list" }).click();
+      for (let pages = 1; pages <= 20; pages += 1) {
+        await until("the next page", 10, async () => (await drag(1), list.evaluate((list, rows) => list.scrollHeight >= rows * 28, 500 * pages)), 10);
+      }
+      for (let n = 0; n < 40; n += 1) await drag(((n * 7919) % 100) / 100);
+    });
+  });
+}
+
 /** How long after the last of 2,000 changes a second the index shows it. */
 async function following({ api, keys }, etcd) {
   const written = await tool("put", etcd.client, 200, 10, 10);
@@ -216,12 +197,27 @@ async function following({ api, keys }, etcd) {
   return performance.now() - done;
 }
 
+/** Writers at the leader of three members, while the index is built from a follower. */
+async function writersOfThree(count) {
+  const etcd = await startEtcd({ size: 3 });
+  try {
+    await tool("seed", etcd.client, count);
+    return await adopted(etcd, 3, async (site) => {
+      const seconds = await fresh(site, (console_) => built(console_, count));
+      return writers(site, etcd, count, seconds);
+    });
+  } finally {
+    await etcd.stop();
+  }
+}
+
 async function measure(count, home) {
-  const etcd = await startEtcd(home);
+  const trio = await writersOfThree(count);
+  const etcd = await startEtcd();
   try {
     const seeded = await tool("seed", etcd.client, count);
     console.log(`keys: ${label(count)} written in ${seeded.seconds.toFixed(1)} s`);
-    return await adopted(etcd, async (site) => {
+    return await adopted(etcd, 1, async (site) => {
       const { ours, theirs } = await withoutIndex(site, etcd, home);
       const bare = await bareListing(etcd);
       const builds = await samples(ROUNDS - 1, () => fresh(site, (console_) => built(console_, count)));
@@ -235,10 +231,11 @@ async function measure(count, home) {
         await pause(2000); // jemalloc gives back within half a second
         const grew = memory(console_.pid) - rss;
         const read = await reading(console_, count);
+        const scrolled = await scrolling(console_);
         const lag = await following(console_, etcd);
         await pause(3000);
         const kept = (await idle(etcd.pid)) - quiet;
-        return { etcdGrew, peak, grew, read, lag, kept };
+        return { etcdGrew, peak, grew, read, scrolled, lag, kept };
       });
       const name = (what) => `${label(count)}: ${what}`;
       return [
@@ -254,9 +251,14 @@ async function measure(count, home) {
         { name: name("memory of the index"), unit: "MB", value: rest.grew, goal: 150 },
         { name: name("memory while built, peak"), unit: "MB", value: rest.peak },
         { name: name("memory etcd grew meanwhile"), unit: "MB", value: rest.etcdGrew },
-        { name: name("put p99 while built"), unit: "ms", value: puts.during, baseline_name: "put p99 before", baseline: puts.before, ratio_goal: 2 },
+        // etcd counts all keys once, under the lock of its writers, before it tells the first of them: whoever asks a cluster of one
+        // member for a page stops its writers for so long. With more members a follower is asked, and the leader's writers go on.
+        { name: name("put p99 while built, one member"), unit: "ms", value: puts.during },
+        { name: name("put p99 while built, three members"), unit: "ms", value: trio.during, baseline_name: "put p99 before", baseline: trio.before, ratio_goal: 2 },
         { name: name("open a folder, p95"), unit: "ms", value: quantile(rest.read.folder, 0.95), goal: 50, samples: rest.read.folder.length },
         { name: name("search to first result, p95"), unit: "ms", value: quantile(rest.read.search, 0.95), goal: 100, samples: rest.read.search.length },
+        { name: name("longest task while scrolling"), unit: "ms", value: rest.scrolled.longest, goal: 50, samples: rest.scrolled.tasks },
+        { name: name("most of the processor in one"), unit: "ms", value: rest.scrolled.processor, samples: rest.scrolled.tasks },
         { name: name("behind 2,000 changes/s"), unit: "ms", value: rest.lag, goal: 200 },
         { name: name("etcd's CPU for an idle index"), unit: "%", value: Math.max(0, rest.kept), goal: 1 },
       ];
@@ -266,8 +268,7 @@ async function measure(count, home) {
   }
 }
 
-const home = binaries();
-run("cargo", ["build", "--release", "--example", "seed", "--example", "list", "--example", "put"]);
+const home = etcdBinaries();
 const rows = [];
 for (const count of COUNTS) rows.push(...(await measure(count, home)));
 report("keys", rows);

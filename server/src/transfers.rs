@@ -32,6 +32,7 @@ pub fn router(state: &AppState) -> Router {
         .route("/transfers/clusters/{id}/value", routing::get(keys::value))
         .route("/transfers/clusters/{id}/export", routing::get(files::export))
         .route("/transfers/clusters/{id}/keys/files", routing::post(files::upload))
+        .route("/transfers/clusters/{id}/keys/files/{file}", routing::get(files::download))
         .with_state(state.clone())
 }
 

@@ -25,15 +25,19 @@ pub(crate) fn worst(checks: &[Check]) -> Verdict {
     checks.iter().map(|c| c.verdict).max().unwrap_or(Verdict::Pass)
 }
 
-/// The list: what is not fine is open, what is fine is folded away.
+/// So many that are fine are read at a glance, and need no fold.
+const FEW: usize = 3;
+
+/// The list: what is not fine is open, what is fine is folded away where it is much.
 pub(crate) fn check_list(checks: &[Check], with_subject: bool) -> AnyView {
     let (fine, not_fine): (Vec<Check>, Vec<Check>) =
         worst_first(checks).into_iter().partition(|c| c.verdict == Verdict::Pass);
     let count = fine.len();
+    let few = count <= FEW;
     view! {
         <ul class="checks">{not_fine.into_iter().map(|c| line(c, with_subject)).collect_view()}</ul>
         {(count > 0).then(|| view! {
-            <details class="checks-fine">
+            <details class="checks-fine" open=few>
                 <summary>{badge(Tone::Ok, format!("{count} fine"))}</summary>
                 <ul class="checks">{fine.into_iter().map(|c| line(c, with_subject)).collect_view()}</ul>
             </details>

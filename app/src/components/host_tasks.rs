@@ -3,10 +3,9 @@
 
 use super::{
     button::{Button, Look, link_button},
-    dialog::Dialog,
     icon::Icon,
     keyed::keyed,
-    problem::ProblemBox,
+    sure::Sure,
     task::Task,
     time::ago,
     toast::Toasts,
@@ -54,14 +53,9 @@ pub(crate) fn host_tasks(tasks: Memo<Vec<HostTask>>, again: Callback<()>) -> Any
     let key = |task: &HostTask| format!("{}{:?}{}", task.id, task.attempt, task.problem);
     view! {
         {keyed(move || tasks.get(), key, move |task| note(task, run, manage.then_some(ask)))}
-        <Dialog open=open title="Forget this task?">
+        <Sure open=open title="Forget this task?" yes="Forget" task=task on_yes=forget>
             <p>"The console does not touch "{move || name.get()}" any more. The etcd there stays as it is, and starts again with the host."</p>
-            <ProblemBox problem=task.problem/>
-            <div class="form-actions">
-                <Button label="Forget" look=Look::Danger busy=task.busy on_press=forget/>
-                <Button label="Keep it" on_press=Callback::new(move |()| open.set(false))/>
-            </div>
-        </Dialog>
+        </Sure>
     }
     .boxed()
 }

@@ -3,6 +3,7 @@
 
 use super::{
     icon::Icon,
+    menu::{Does, menu},
     palette::{Palette, PaletteDialog},
     reauth::{Reauth, ReauthDialog},
     toast::ToastList,
@@ -92,50 +93,24 @@ fn rail(path: Memo<String>, palette: Palette) -> AnyView {
 }
 
 fn user_menu(session: Session) -> AnyView {
-    let open = RwSignal::new(false);
-    let button = NodeRef::<html::Button>::new();
-    let close = move || {
-        open.set(false);
-        if let Some(button) = button.get_untracked() {
-            let _ = button.focus();
-        }
-    };
-    let log_out = move || {
+    let log_out = Callback::new(|()| {
         spawn_local(async move {
             let _ = rpc::access::log_out().await;
             crate::pages::leave_to(routes::LOGIN);
         });
-    };
+    });
     let role = move || session.role().map(|role| role.to_string());
-    let menu = move || {
-        view! {
-            <ul class="menu" role="menu" aria-label="Account">
-                <li role="none"><a role="menuitem" class="menu-item" href=routes::SETTINGS on:click=move |_| close()>"Own password"</a></li>
-                <li role="none"><a role="menuitem" class="menu-item" href=routes::TOKENS on:click=move |_| close()>"API tokens"</a></li>
-                <li role="none"><button type="button" role="menuitem" class="menu-item" on:click=move |_| log_out()>"Log out"</button></li>
-            </ul>
-        }
-    };
+    let go = |path: &str| Does::Go(Signal::stored(path.to_owned()));
+    let entries = vec![
+        ("Own password", go(routes::SETTINGS)),
+        ("API tokens", go(routes::TOKENS)),
+        ("Log out", Does::Press(log_out)),
+    ];
+    let content = view! { <span>{move || session.name()}</span>" "<span class="muted">{move || role()}</span> };
+    let button = ("button button-bare rail-user-name", content.into_any());
     view! {
-        <div
-            class="rail-user"
-            on:keydown=move |event| {
-                if event.key() == "Escape" && open.get_untracked() {
-                    close();
-                }
-            }
-        >
-            {move || open.get().then(menu)}
-            <button
-                node_ref=button
-                type="button"
-                class="button button-bare rail-user-name"
-                aria-haspopup="menu"
-                aria-expanded=move || open.get().to_string()
-                on:click=move |_| open.update(|open| *open = !*open)
-            >
-                <span>{move || session.name()}</span>" "<span class="muted">{move || role()}</span>
-            </button>
+        <div class="rail-user">
+            {menu("Account", button, Signal::stored(String::new()), entries)}
             <noscript>
                 <form method="post" action="/rpc/logout"><button type="submit" class="button">"Log out"</button></form>
             </noscript>

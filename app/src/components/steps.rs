@@ -10,11 +10,15 @@ use leptos::prelude::*;
 use quorate_domain::{
     Action, Role, Scope, Timestamp, access,
     live::LiveMessage,
-    operation::{Choice, LogEntry, LogKind, OperationDetail, OperationState, OutputLine, Progress, StepState, choices},
+    operation::{
+        Choice, Counted, LogEntry, LogKind, OperationDetail, OperationState, OutputLine, Progress, StepState, choices,
+    },
 };
 
 /// The most lines of output of one step that are kept on the page.
 const LINES_KEPT: usize = 500;
+/// Lines in which a step said how far it is; among them it may have said something else.
+const LATELY: usize = 5;
 
 /// An operation as this tab knows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +86,11 @@ pub(crate) fn add_lines(lines: &mut Vec<OutputLine>, new: impl IntoIterator<Item
     }
 }
 
+/// How far a step is, from what it said last.
+pub(crate) fn counted(lines: &[OutputLine]) -> Option<Counted> {
+    lines.iter().rev().take(LATELY).find_map(|line| Counted::read(&line.text))
+}
+
 /// When `step` last began and, unless it goes on, ended.
 pub(crate) fn times(log: &[LogEntry], step: u32) -> Option<(Timestamp, Option<Timestamp>)> {
     let mut times = None;
@@ -91,7 +100,7 @@ pub(crate) fn times(log: &[LogEntry], step: u32) -> Option<(Timestamp, Option<Ti
             (LogKind::Started | LogKind::UndoStarted, Some((_, None))) => {}
             (LogKind::Started | LogKind::UndoStarted, _) => times = Some((entry.at, None)),
             (
-                LogKind::Succeeded | LogKind::Failed | LogKind::UndoFinished | LogKind::UndoFailed,
+                LogKind::Succeeded | LogKind::Failed | LogKind::Cancelled | LogKind::UndoFinished | LogKind::UndoFailed,
                 Some((from, None)),
             ) => {
                 times = Some((from, Some(entry.at)));
@@ -109,6 +118,7 @@ pub(crate) fn step_words(state: StepState) -> (Tone, &'static str) {
         StepState::Running => (Tone::Busy, "running"),
         StepState::Done => (Tone::Ok, "done"),
         StepState::Failed => (Tone::Bad, "failed"),
+        StepState::Stopped => (Tone::Risk, "stopped halfway"),
         StepState::Skipped => (Tone::Info, "skipped"),
         StepState::Undoing => (Tone::Busy, "being undone"),
         StepState::Undone => (Tone::Quiet, "undone"),
@@ -120,7 +130,7 @@ pub(crate) fn step_words(state: StepState) -> (Tone, &'static str) {
 pub(crate) fn state_words(state: OperationState) -> &'static str {
     match state {
         OperationState::Running => "Running",
-        OperationState::Cancelling => "Stops after this step",
+        OperationState::Cancelling => "Stops as soon as it can",
         OperationState::Stuck => "Stuck: needs a person",
         OperationState::Undoing => "Being undone",
         OperationState::Done => "Done",
@@ -254,6 +264,16 @@ mod tests {
         assert_eq!(lines.iter().map(|l| l.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
         add_lines(&mut lines, (5..=2000).map(line));
         assert_eq!((lines.len(), lines[0].seq), (LINES_KEPT, 2001 - LINES_KEPT as i64));
+    }
+
+    #[test]
+    fn how_far_a_step_is_is_what_it_said_last() {
+        let line =
+            |seq, text: &str| OutputLine { seq, at: Timestamp(0), step: 0, host: String::new(), text: text.into() };
+        let mut lines = vec![line(1, "put: 100 of 900"), line(2, "put: 200 of 900"), line(3, "silence; looking again")];
+        assert_eq!(counted(&lines).map(|c| (c.done, c.of)), Some((200, 900)));
+        lines.extend((4..9).map(|seq| line(seq, "silence; looking again")));
+        assert_eq!(counted(&lines), None, "that was long ago");
     }
 
     #[test]

@@ -14,13 +14,13 @@ use crate::{
     clock::Clock,
     components::{
         button::{Button, Look, link_button},
-        dialog::Dialog,
         facts::fact_list,
         field::Field,
         host_tasks::host_tasks,
         icon::Icon,
         load::load,
-        problem::{ProblemBox, problem_page},
+        problem::problem_page,
+        sure::Sure,
         table::{Cell, Column, DataTable},
         task::Task,
         timeline::{Timeline, merge},
@@ -364,16 +364,11 @@ fn Forget(view: ClusterSignal) -> AnyView {
     let shown = name.clone();
     view! {
         <Button label="Forget cluster…" look=Look::Bare on_press=Callback::new(move |()| open.set(true))/>
-        <Dialog open=open title=format!("Forget {name}?")>
-            <p>"The console stops watching it. Hosts, members and data are not touched."</p>
+        <Sure open=open title=format!("Forget {name}?") yes="Forget" task=task disabled=wrong on_yes=forget>
+            <p>"The console stops watching it, and drops the rules for its keys. Hosts, members and data are not touched."</p>
             <p>"To go on, type "<strong>{shown.clone()}</strong>"."</p>
             <Field label="Name" name="forget_name" value=typed/>
-            <ProblemBox problem=task.problem/>
-            <div class="form-actions">
-                <Button label="Forget" look=Look::Danger busy=task.busy disabled=wrong on_press=forget/>
-                <Button label="Keep it" on_press=Callback::new(move |()| open.set(false))/>
-            </div>
-        </Dialog>
+        </Sure>
     }
     .boxed()
 }

@@ -6,12 +6,12 @@ use crate::{
         badge::badge,
         button::{Button, Look},
         checks,
-        dialog::Dialog,
         facts::fact_list,
         host_tasks::host_tasks,
         icon::Icon,
         load::load,
         problem::ProblemBox,
+        sure::Sure,
         table::Cell,
         task::Task,
         toast::Toasts,
@@ -241,14 +241,9 @@ fn Actions(host: Memo<HostSummary>, again: Callback<()>) -> AnyView {
         })}
         <ProblemBox problem=task.problem/>
         <EditDialog open=edit host=host done=again/>
-        <Dialog open=forget title="Forget this host?">
+        <Sure open=forget title="Forget this host?" yes="Forget" task=task on_yes=drop>
             <p>"The console forgets its keys, facts and password. The host itself is not touched."</p>
-            <ProblemBox problem=task.problem/>
-            <div class="form-actions">
-                <Button label="Forget" look=Look::Danger busy=task.busy on_press=drop/>
-                <Button label="Keep it" on_press=Callback::new(move |()| forget.set(false))/>
-            </div>
-        </Dialog>
+        </Sure>
     }
     .boxed()
 }

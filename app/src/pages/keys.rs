@@ -3,14 +3,18 @@
 //! structs beside the views.
 
 mod browser;
+mod compare;
 mod detail;
 mod editor;
 mod everywhere;
+mod export;
 mod follow;
 mod head;
 mod history;
+mod kept_files;
 mod leases;
 mod location;
+mod many;
 mod merge;
 mod move_key;
 mod new_key;
@@ -22,16 +26,20 @@ mod tree;
 mod undos;
 mod value;
 
+pub(crate) use compare::CompareKeys;
+pub(crate) use kept_files::size_words;
 pub(crate) use leases::Leases;
+pub(crate) use new_key::{KEY_HINT, typed_prefix};
 
 use crate::{
     components::{
         button::{Button, Look},
-        dialog::{Dialog, open_while},
+        dialog::open_while,
         empty::empty_state,
         icon::Icon,
         load::load,
         problem::ProblemBox,
+        sure::Sure,
         task::Task,
     },
     data::{Boxed, Data},
@@ -47,6 +55,7 @@ use browser::Browser;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use location::Place;
+use many::Many;
 use quorate_domain::{
     ClusterId,
     keys::{EditAnswer, EditOutcome, Key},
@@ -88,12 +97,12 @@ fn keys(browser: Browser) -> AnyView {
             browser.restart();
         }
     }));
-    let search = search::Search::new(browser);
+    let (search, many) = (search::Search::new(browser), Many::new(browser));
     let shown = move || browser.chosen.get().map(|key| detail::detail(browser, key));
     let left = move || if search.active() { search.results() } else { tree_view(browser) };
-    let none = move || browser.chosen.with(Option::is_none).then(nothing_chosen);
+    let none = move || browser.chosen.with(Option::is_none).then(|| nothing_chosen(many));
     view! {
-        {head::head(browser, search)}
+        {head::head(browser, search, many)}
         <div class="keys" class:keys-one=move || browser.chosen.with(Option::is_some)>
             <section class="panel keys-list" aria-label="List of keys">
                 <ProblemBox problem=browser.problem/>
@@ -110,8 +119,12 @@ fn keys(browser: Browser) -> AnyView {
     .boxed()
 }
 
-fn nothing_chosen() -> AnyView {
-    view! { <p class="muted">"Choose a key to see what is in it. Arrows walk the list, Enter opens."</p> }.boxed()
+fn nothing_chosen(many: Many) -> AnyView {
+    view! {
+        <p class="muted">"Choose a key to see what is in it. Arrows walk the list, Enter opens."</p>
+        {many.folder()}
+    }
+    .boxed()
 }
 
 fn tree_view(browser: Browser) -> AnyView {
@@ -168,20 +181,15 @@ fn press(browser: Browser, row: &Row) {
 /// Asks before what was typed is lost.
 fn leaving(browser: Browser) -> AnyView {
     let open = open_while(browser.leaving);
-    let stay = Callback::new(move |()| open.set(false));
     let go = Callback::new(move |()| {
         if let Some(to) = browser.leaving.get_untracked() {
             browser.go(to);
         }
     });
     view! {
-        <Dialog open=open title="Unsaved changes">
+        <Sure open=open title="Unsaved changes" yes="Discard the changes" no="Stay here" on_yes=go>
             <p>"What you typed is not saved. It is lost when another key is shown."</p>
-            <div class="form-actions">
-                <Button label="Stay here" look=Look::Primary on_press=stay/>
-                <Button label="Discard the changes" look=Look::Danger on_press=go/>
-            </div>
-        </Dialog>
+        </Sure>
     }
     .boxed()
 }

@@ -7,11 +7,11 @@ use crate::{
         badge::{Tone, badge},
         button::{Button, Look, link_button},
         copy::copy_text,
-        dialog::Dialog,
         icon::Icon,
         load::load,
         problem::ProblemBox,
         steps::{Run, RunSignals, state_words, step_list},
+        sure::Sure,
         task::Task,
         time,
         toast::Toasts,
@@ -130,6 +130,7 @@ fn status(run: RwSignal<Run>) -> AnyView {
 
 /// What it came to: a link to the cluster, or why it rests.
 fn outcome(run: RwSignal<Run>) -> AnyView {
+    let of_keys = run.with_untracked(|r| is_of_keys(&r.detail.plan.kind));
     let told = memo(move || {
         run.with(|r| {
             let s = &r.detail.summary;
@@ -144,10 +145,23 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
                     {Icon::Bad.view()}
                     <div>
                         <p class="note-title">{if reason.is_empty() { "It was stopped".to_owned() } else { reason }}</p>
-                        <p>"The output of the failed step is below. Nothing more happens until somebody chooses."</p>
+                        <p>"The output of the step is below. Nothing more happens until somebody chooses."</p>
                     </div>
                 </div>
             }.boxed()),
+            OperationState::Done if of_keys => {
+                let to = cluster.map(|id| link_button(Look::Primary, routes::cluster_keys(&id), "To the keys"));
+                Some(view! {
+                    <div class="note tone-ok">
+                        {Icon::Ok.view()}
+                        <div>
+                            <p class="note-title">"Done"</p>
+                            <p>"The last line of each step's output says how many keys that were. What was there before is among the cluster's kept files for 7 days."</p>
+                            {to}
+                        </div>
+                    </div>
+                }.boxed())
+            }
             OperationState::Done => {
                 let to = cluster.map(|id| link_button(Look::Primary, routes::cluster(&id), "To the cluster"));
                 let soak = match soaked {
@@ -168,11 +182,20 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
     view! { <div aria-live="polite">{move || view()}</div> }.boxed()
 }
 
+/// Whether a kind works on keys and leaves members alone.
+fn is_of_keys(kind: &str) -> bool {
+    ["delete_keys", "import_keys", "copy_keys"].contains(&kind)
+}
+
 /// Words of a choice: (button, question, what it does).
 fn choice_words(choice: Choice) -> (&'static str, &'static str, &'static str) {
     match choice {
-        Choice::Retry => ("Retry", "", "Goes on with the step that failed."),
-        Choice::Cancel => ("Cancel", "", "Stops after the step that runs; what to do then is asked."),
+        Choice::Retry => ("Retry", "", "Goes on with the step that failed or was stopped."),
+        Choice::Cancel => (
+            "Cancel",
+            "",
+            "Stops after the step that runs, or within it where it works on many keys; what to do then is asked.",
+        ),
         Choice::Skip => ("Skip this step", "Skip the failed step?", "It is left out; the checks after it still run."),
         Choice::Undo => (
             "Undo everything",
@@ -224,18 +247,21 @@ fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyVie
         view! { <Button label=choice_words(choice).0 look=look busy=task.busy on_press=press(choice)/> }.boxed()
     };
     let words = move || asked.get().map_or(("", "", ""), choice_words);
+    let title = Signal::derive(move || words().1.to_owned());
+    let yes = Signal::derive(move || words().0.to_owned());
+    let go = Callback::new(move |()| {
+        if let Some(choice) = asked.get_untracked() {
+            steer.try_run(choice);
+        }
+    });
     view! {
         <div class="form-actions run-choices" role="group" aria-label="Choices">
             {move || choices.get().into_iter().map(button).collect_view()}
         </div>
         <ProblemBox problem=task.problem/>
-        <Dialog open=open title=Signal::derive(move || words().1.to_owned())>
-            <p>{words().2}</p>
-            <div class="form-actions">
-                <Button label=Signal::derive(move || words().0.to_owned()) look=Look::Danger on_press=Callback::new(move |()| if let Some(c) = asked.get_untracked() { steer.try_run(c); })/>
-                <Button label="Not now" on_press=Callback::new(move |()| open.set(false))/>
-            </div>
-        </Dialog>
+        <Sure open=open title=title yes=yes no="Not now" on_yes=go>
+            <p>{move || words().2}</p>
+        </Sure>
     }
     .boxed()
 }

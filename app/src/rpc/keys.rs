@@ -8,7 +8,7 @@ use leptos::prelude::*;
 #[cfg(feature = "ssr")]
 use quorate_core::keys::MovePermit;
 // The types keep their module's name: a server function makes a type that is called as it is.
-use quorate_domain::{ClusterId, KeyFileId, KeyUndoId, LeaseId, UserId, keys};
+use quorate_domain::{ClusterId, KeyFileId, KeyUndoId, LeaseId, UserId, keys, wide::Wide};
 
 /// A page of keys and folders.
 #[server(prefix = "/rpc", endpoint = "keys_page", protocol = Wire)]
@@ -217,7 +217,46 @@ pub(crate) async fn preview_import(
     cluster: ClusterId,
     file: KeyFileId,
     mode: keys::ImportMode,
+    from: Option<Wide>,
 ) -> Result<keys::ImportPreview, AppError> {
     let (console, permit) = permitted_in::<act::WriteKeys>(Scope::Cluster(cluster)).await?;
-    Ok(console.preview_import(&permit, &file, mode).await?)
+    Ok(console.preview_import(&permit, &file, mode, from).await?)
+}
+
+/// How the value of a key in a kept file differs from what is there now.
+#[server(prefix = "/rpc", endpoint = "import_diff", protocol = Wire)]
+pub(crate) async fn import_diff(
+    cluster: ClusterId,
+    file: KeyFileId,
+    key: keys::Key,
+) -> Result<keys::ValueDiff, AppError> {
+    let (console, permit) = permitted_in::<act::ReadValues>(Scope::Keys(cluster, key.0.clone())).await?;
+    Ok(console.import_diff(&permit, &file, &key).await?)
+}
+
+/// Drops a kept file before its time is over.
+#[server(prefix = "/rpc", endpoint = "drop_key_file", protocol = Wire)]
+pub(crate) async fn drop_key_file(cluster: ClusterId, file: KeyFileId) -> Result<(), AppError> {
+    let (console, permit) = permitted_in::<act::WriteKeys>(Scope::Cluster(cluster)).await?;
+    console.drop_key_file(&permit, &file).await?;
+    Ok(())
+}
+
+/// How the values of a key differ on both sides of a comparison.
+#[server(prefix = "/rpc", endpoint = "compare_values", protocol = Wire)]
+pub(crate) async fn compare_values(
+    cluster: ClusterId,
+    query: keys::CompareValueQuery,
+) -> Result<keys::ValueDiff, AppError> {
+    let (other, key) = query.there(&cluster);
+    let (_, there) = permitted_in::<act::ReadValues>(Scope::Keys(other.clone(), key.0.clone())).await?;
+    let (console, here) = permitted_in::<act::ReadValues>(Scope::Keys(cluster.clone(), query.key.0.clone())).await?;
+    Ok(console.compare_values(&here, &there, &query).await?)
+}
+
+/// Clusters to whose keys some could be copied: ids and names.
+#[server(prefix = "/rpc", endpoint = "copy_targets", protocol = Wire)]
+pub(crate) async fn copy_targets() -> Result<Vec<(ClusterId, String)>, AppError> {
+    let (console, permit) = permitted::<act::ViewClusters>().await?;
+    Ok(console.clusters_to_write(&permit).await?)
 }

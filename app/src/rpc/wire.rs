@@ -68,10 +68,25 @@ pub(crate) fn unreadable() -> AppError {
     broken(ServerFnErrorErr::Deserialization(String::new()))
 }
 
+/// No answer, because nobody was reached.
+pub(crate) fn unreached() -> AppError {
+    broken(ServerFnErrorErr::Request(String::new()))
+}
+
+/// The answer to a request, or the problem that it is.
+pub(crate) fn answered<T: DeserializeOwned>(ok: bool, text: &str) -> Result<T, AppError> {
+    json::read(answer(ok, text)?).ok_or_else(unreadable)
+}
+
+fn answer(ok: bool, text: &str) -> Result<Value, AppError> {
+    let value = json::value(text).ok_or_else(unreadable)?;
+    if ok { Ok(value) } else { Err(AppError(json::read(value).ok_or_else(unreadable)?)) }
+}
+
 /// Sends a request and reads the answer as JSON.
 fn post(path: String, body: String) -> Answer {
     Box::pin(SendWrapper::new(async move {
-        let unreached = |_: JsValue| broken(ServerFnErrorErr::Request(String::new()));
+        let unreached = |_: JsValue| unreached();
         let init = web_sys::RequestInit::new();
         init.set_method("POST");
         init.set_body(&body.into());
@@ -81,7 +96,6 @@ fn post(path: String, body: String) -> Answer {
         let response = JsFuture::from(window().fetch_with_str_and_init(&path, &init)).await.map_err(unreached)?;
         let response: web_sys::Response = response.dyn_into().map_err(unreached)?;
         let text = JsFuture::from(response.text().map_err(unreached)?).await.map_err(unreached)?;
-        let value = text.as_string().and_then(|text| json::value(&text)).ok_or_else(unreadable)?;
-        if response.ok() { Ok(value) } else { Err(AppError(json::read(value).ok_or_else(unreadable)?)) }
+        answer(response.ok(), &text.as_string().ok_or_else(unreadable)?)
     }))
 }

@@ -187,7 +187,7 @@ steering! {
     skip_operation_step "/api/v1/operations/{id}/skip" Skip;
     /// Takes everything back that can be taken back.
     undo_operation "/api/v1/operations/{id}/undo" Undo;
-    /// Stops at the next step boundary.
+    /// Stops at the next step boundary, or within the step where it is work on many keys.
     cancel_operation "/api/v1/operations/{id}/cancel" Cancel;
     /// Ends the operation here; the rest is its runbook.
     hand_over_operation "/api/v1/operations/{id}/hand-over" HandOver;

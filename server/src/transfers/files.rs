@@ -3,12 +3,13 @@
 
 use crate::{
     api::{
-        caller::{Id, Params},
+        caller::{Id, Ids, Params},
         keys::files::ExportedQuery,
         problem::ApiProblem,
     },
     session::SessionActor,
     state::AppState,
+    transfers::keys::file_name,
 };
 use axum::{
     Extension, Json,
@@ -22,7 +23,10 @@ use quorate_core::{
     keys::{ExportQuery, FileFormat},
     permit::act,
 };
-use quorate_domain::{ClusterId, Problem, Scope, keys::KeyFile};
+use quorate_domain::{
+    ClusterId, KeyFileId, Problem, Scope,
+    keys::{Key, KeyFile},
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -44,6 +48,15 @@ pub struct UploadQuery {
     /// `ndjson`, `json`, `yaml`, `etcdctl` for what `etcdctl get -w json` prints, `etcdctl-simple` for what `etcdctl get` does;
     /// told by its beginning without it.
     pub format: Option<String>,
+}
+
+/// Whether a kept file goes out with what is masked.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DownloadQuery {
+    /// With the values of masked keys; leaves an audit row.
+    #[serde(default)]
+    pub reveal: bool,
 }
 
 /// Whether a request brings a file of keys; such a one may be large and take its time.
@@ -107,9 +120,53 @@ pub async fn exported(
     Ok((headers, Body::from_stream(export.parts)).into_response())
 }
 
+/// A kept file, to be saved.
+pub async fn download(
+    State(state): State<AppState>,
+    Extension(actor): Extension<SessionActor>,
+    Ids(id, file): Ids<ClusterId, KeyFileId>,
+    Params(query): Params<DownloadQuery>,
+) -> Result<Response, ApiProblem> {
+    downloaded(&state, &actor.known()?, id, &file, &query).await
+}
+
+/// A kept file on its way to whoever may read values.
+pub async fn downloaded(
+    state: &AppState,
+    actor: &Actor,
+    cluster: ClusterId,
+    file: &KeyFileId,
+    query: &DownloadQuery,
+) -> Result<Response, ApiProblem> {
+    let permit = state.console.permit::<act::ReadValues>(actor, Scope::Cluster(cluster)).await?;
+    let download = state.console.download_key_file(&permit, file, query.reveal).await?;
+    let format = FileFormat::Ndjson;
+    let headers = [
+        (header::CONTENT_TYPE, format.content_type().to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", kept_name(&download.file.name))),
+        (KEYS, download.keys.to_string()),
+        (LEFT_OUT, download.left_out.to_string()),
+    ];
+    Ok((headers, Body::from_stream(download.parts)).into_response())
+}
+
+/// The name of a kept file, whatever it was written in when it was brought: `back.json` is `back.ndjson` now.
+fn kept_name(name: &str) -> String {
+    let name = file_name(&Key::raw(name));
+    let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+    format!("{}.{}", if stem.is_empty() { "keys" } else { stem }, FileFormat::Ndjson.extension())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kept_file_has_a_plain_name_that_says_how_it_is_written() {
+        assert_eq!(kept_name("back.json"), "back.ndjson");
+        assert_eq!(kept_name("keys"), "keys.ndjson");
+        assert_eq!(kept_name("..\\..\"\r\n/x.y.yaml"), "x.y.ndjson");
+    }
 
     #[test]
     fn only_an_upload_may_be_as_large_as_a_file() {

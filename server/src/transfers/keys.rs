@@ -68,7 +68,7 @@ pub fn tag(mod_revision: Wide) -> String {
 }
 
 /// The last name in a key, with nothing in it that a shell, a header or a file system would act on.
-fn file_name(key: &Key) -> String {
+pub(super) fn file_name(key: &Key) -> String {
     let last = key.as_bytes().rsplit(|byte| *byte == b'/').find(|name| !name.is_empty()).unwrap_or_default();
     let plain = |byte: &u8| {
         let kept = byte.is_ascii_alphanumeric() || b"._-".contains(byte);

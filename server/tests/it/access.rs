@@ -94,6 +94,16 @@ fn table() -> Vec<Row> {
         row("export_keys", M::GET, "/clusters/c-none/keys/export?prefix=/a", R::Operator, None),
         row("compare_keys", M::POST, "/clusters/c-none/keys/compare", R::Operator, Some(json!({"prefix": "/a"}))),
         row("list_key_files", M::GET, "/clusters/c-none/keys/files", R::Operator, None),
+        row(
+            "compare_key_values",
+            M::POST,
+            "/clusters/c-none/keys/compare/value",
+            R::Operator,
+            Some(json!({"key": "/a"})),
+        ),
+        row("get_key_file", M::GET, "/clusters/c-none/keys/files/kf-none", R::Operator, None),
+        row("drop_key_file", M::DELETE, "/clusters/c-none/keys/files/kf-none", R::Operator, None),
+        row("get_key_file_diff", M::GET, "/clusters/c-none/keys/files/kf-none/diff?key=/a", R::Operator, None),
         row("upload_key_file", M::POST, "/clusters/c-none/keys/files", R::Operator, None),
         row(
             "preview_key_import",

@@ -2,6 +2,7 @@
 //! races do on the way is asked here; rules that are pure are asked beside their code.
 
 mod awkward;
+mod crash;
 mod edits;
 mod files;
 mod reading;

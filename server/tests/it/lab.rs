@@ -13,6 +13,7 @@ mod forget;
 mod host_tasks;
 mod install;
 mod journals;
+mod keys;
 mod membership;
 mod mirror;
 mod read_only;

@@ -1,6 +1,6 @@
 //! The numbered list of steps: the same in a review and while it runs.
 
-use super::{RunSignals, step_words, times};
+use super::{RunSignals, counted, step_words, times};
 use crate::{
     clock::Clock,
     components::{badge::badge, effects::effects_fold, keyed::keyed},
@@ -26,6 +26,7 @@ pub(crate) fn step_list(plan: &PlanView, run: Option<&RunSignals>) -> AnyView {
 
 fn step_row(step: &PlanStep, index: usize, no_return: bool, run: Option<&RunSignals>) -> AnyView {
     let progress = run.map(|run| progress(run, index));
+    let far = run.and_then(|run| Some(how_far(*run.output.get(index)?, run.clone(), index)));
     let output = run.and_then(|run| Some(output_box(*run.output.get(index)?, run.clone(), index)));
     let undo = if run.is_none() { effects_fold("Undo", &step.undo) } else { ().into_any() };
     let no_return =
@@ -40,6 +41,7 @@ fn step_row(step: &PlanStep, index: usize, no_return: bool, run: Option<&RunSign
                     <span class="step-targets">{step.targets.join(", ")}</span>
                     {progress}
                 </div>
+                {far}
                 {effects_fold("What runs", &step.effects)}
                 {undo}
                 {output}
@@ -65,6 +67,28 @@ fn progress(run: &RunSignals, index: usize) -> AnyView {
         badge(tone, word.to_owned())
     };
     view! { <span class="step-state">{move || shown()}</span> <span class="step-time">{move || took()}</span> }.boxed()
+}
+
+/// A bar for a step that says how far it is.
+fn how_far(lines: RwSignal<Vec<OutputLine>>, run: RunSignals, index: usize) -> AnyView {
+    let run = run.run;
+    let counted = memo(move || {
+        let state = run.with(|r| r.detail.steps.get(index).copied().unwrap_or_default());
+        let runs = matches!(state, StepState::Running | StepState::Undoing);
+        if runs { lines.with(|lines| counted(lines)) } else { None }
+    });
+    let bar = move || {
+        counted.get().map(|counted| {
+            view! {
+                <div class="step-far">
+                    <progress value=counted.done.to_string() max=counted.of.to_string() aria-label="How far the step is"></progress>
+                    <span>{counted.to_string()}</span>
+                </div>
+            }
+            .boxed()
+        })
+    };
+    view! { {move || bar()} }.into_any()
 }
 
 fn output_box(lines: RwSignal<Vec<OutputLine>>, run: RunSignals, index: usize) -> AnyView {

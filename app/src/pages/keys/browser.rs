@@ -3,7 +3,7 @@
 
 use super::{
     location::{self, Place},
-    tree::Tree,
+    tree::{Row, Tree},
 };
 use crate::{rpc, session::Session};
 use leptos::{prelude::*, task::spawn_local};
@@ -284,16 +284,25 @@ impl Browser {
         above.iter().for_each(|folder| self.open(folder));
     }
 
-    /// The folder that a new key would lie in: that of the chosen one, or the one that the keyboard is at.
+    /// The folder at hand, in which a new key would lie: that of the chosen one, or the one that the keyboard is at.
     pub(super) fn here(self) -> Key {
-        let separator = self.place.with_untracked(|place| place.separator.clone());
-        let row = self.tree.with_untracked(|tree| tree.row(self.active.get_untracked()));
-        match (self.chosen.get_untracked(), row) {
+        let separator = self.place.with(|place| place.separator.clone());
+        match (self.chosen.get(), self.row()) {
             (Some(key), _) => folder_of(&key, &separator),
             (None, Some(row)) if row.what == super::tree::What::Key => folder_of(&row.name, &separator),
             (None, Some(row)) => row.name,
             (None, None) => Key::default(),
         }
+    }
+
+    /// How many keys lie in the folder that the keyboard is at, where that is known.
+    pub(super) fn keys_here(self) -> Option<u64> {
+        self.row()?.keys
+    }
+
+    fn row(self) -> Option<Row> {
+        let at = self.active.get();
+        self.tree.with(|tree| tree.row(at))
     }
 }
 

@@ -14,15 +14,17 @@ use crate::{
         copy::copy_text,
         icon::Icon,
         problem::ProblemBox,
+        sure::Sure,
         task::Task,
         toast::Toasts,
     },
     data::{Boxed, memo},
+    error::AppError,
     format, rpc,
 };
 use leptos::prelude::*;
 use quorate_domain::{
-    Timestamp,
+    Problem, ProblemKind, Timestamp,
     keys::{DeleteKey, EditAnswer, EditOutcome, Form, Key, KeyMeta, ValueQuery, ValueView},
     wide::Wide,
 };
@@ -298,68 +300,56 @@ fn actions(opened: Opened) -> AnyView {
         }
         .into_any()
     });
-    let ask = move || {
-        (rights.delete && !deleting.get())
-            .then(|| view! { <Button label="Delete" look=Look::Danger on_press=Callback::new(move |()| deleting.set(true))/> })
-    };
+    let delete = rights.delete.then(|| {
+        view! { <Button label="Delete" look=Look::Danger on_press=Callback::new(move |()| deleting.set(true))/> }
+    });
     view! {
         <div class="form-actions key-actions">
             {write}
-            {move || ask()}
+            {delete}
             <Button label="Read again" look=Look::Bare busy=opened.task.busy on_press=again/>
         </div>
         <ProblemBox problem=task.problem/>
-        {move || deleting.get().then(|| confirm_delete(opened, deleting))}
+        {confirm_delete(opened, deleting, task)}
         {move_key::dialog(opened, moving)}
     }
     .boxed()
 }
 
-fn confirm_delete(opened: Opened, open: RwSignal<bool>) -> AnyView {
-    let task = Task::new();
-    let lost = RwSignal::new(false);
+fn confirm_delete(opened: Opened, open: RwSignal<bool>, task: Task) -> AnyView {
     let delete = Callback::new(move |()| {
         let delete = DeleteKey { key: opened.name(), seen: opened.seen() };
         task.run(move || {
             let delete = delete.clone();
             async move {
                 let answer = rpc::keys::delete_key(opened.browser.cluster(), delete.clone()).await?;
+                let _ = open.try_set(false);
                 match answer.outcome {
                     EditOutcome::Done => {
                         opened.browser.go(None);
                         opened.done(format!("Deleted {}.", delete.key), &answer);
+                        Ok(())
                     }
                     EditOutcome::Lost => {
-                        let _ = lost.try_set(true);
                         opened.read();
+                        Err(too_late("it was not deleted", "Look at what is there now before you delete it."))
                     }
                 }
-                Ok(())
             }
         });
     });
-    let keep = Callback::new(move |()| open.set(false));
-    let why = move || {
-        lost.get().then(|| {
-            view! { <p>"Somebody changed it meanwhile, so it was not deleted. Look at what is there now before you delete it."</p> }
-        })
-    };
     view! {
-        <div class="note tone-risk" role="group" aria-label="Delete this key">
-            {Icon::Risk.view()}
-            <div>
-                <p class="note-title">"Delete this key?"</p>
-                <p>"The console keeps what is in it for a while, so that it can be put back."</p>
-                <div role="alert">{move || why()}</div>
-                <ProblemBox problem=task.problem/>
-                <div class="form-actions">
-                    <Button label="Delete it" look=Look::Danger busy=task.busy on_press=delete/>
-                    <Button label="Keep it" on_press=keep/>
-                </div>
-            </div>
-        </div>
+        <Sure open=open title="Delete this key?" yes="Delete it" task=task on_yes=delete>
+            <p>"The console keeps what is in it for a while, so that it can be put back."</p>
+        </Sure>
     }
-    .boxed()
+    .into_any()
+}
+
+/// Somebody else was faster.
+pub(super) fn too_late(what: &str, next: &str) -> AppError {
+    let title = format!("Somebody changed it meanwhile: {what}");
+    AppError(Problem::new(ProblemKind::Conflict, title).with_detail(next))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What stands above the keys: the search, how many there are and how well that is known, how they are listed. Invariant: the
 //! state of the index is told in words, whichever it is.
 
-use super::{browser::Browser, new_key, search::Search, settings, undos};
+use super::{browser::Browser, export, kept_files, many::Many, new_key, search::Search, settings, undos};
 use crate::{
     components::button::{Button, Look},
     data::{Boxed, memo},
@@ -11,7 +11,7 @@ use leptos::prelude::*;
 use quorate_domain::keys::{IndexPhase, IndexState, Key, Source};
 
 /// The head.
-pub(super) fn head(browser: Browser, search: Search) -> AnyView {
+pub(super) fn head(browser: Browser, search: Search, many: Many) -> AnyView {
     let words = memo(move || {
         let keys = browser.tree.with(super::tree::Tree::keys);
         browser.index.with(|index| index_words(index, browser.source.get(), keys))
@@ -51,6 +51,7 @@ pub(super) fn head(browser: Browser, search: Search) -> AnyView {
             {search.form()}
             <div class="page-actions">
                 {write}
+                {many.menu()}
                 {manage}
             </div>
         </div>
@@ -64,6 +65,8 @@ pub(super) fn head(browser: Browser, search: Search) -> AnyView {
         </div>
         {new_key::dialog(browser, creating)}
         {undos::dialog(browser, undoing)}
+        {export::dialog(browser, many.exporting)}
+        {kept_files::dialog(browser, many.keeping)}
         {browser.rights.manage.then(|| settings::dialog(browser, setting))}
     }
     .boxed()

@@ -1,13 +1,15 @@
 //! What a key was. Invariant: it is said where history ends, because etcd forgets what is older than its last compaction; putting
 //! a version back is a change like any other, only if the key is still as it is shown.
 
-use super::detail::Opened;
+use super::detail::{Opened, too_late};
 use crate::{
     components::{
         button::{Button, Look},
-        diff::{diff_view, summary},
-        icon::Icon,
+        dialog::open_while,
+        diff::diff_view,
+        key_difference::diff_words,
         problem::ProblemBox,
+        sure::Sure,
         table::{Cell, Column, DataTable, Row, RowAction},
         task::Task,
     },
@@ -51,6 +53,7 @@ pub(super) fn tab(opened: Opened) -> AnyView {
         ask(None);
     });
     let (compared, restoring) = (RwSignal::new(None::<Wide>), RwSignal::new(None::<Wide>));
+    let restore = Task::new();
     let write = opened.browser.rights.write;
     let rows = memo(move || {
         history.with(|page| {
@@ -69,7 +72,8 @@ pub(super) fn tab(opened: Opened) -> AnyView {
     let ends = memo(move || history.with(|page| page.as_ref().and_then(end_words)));
     view! {
         <ProblemBox problem=task.problem/>
-        {move || restoring.get().map(|revision| confirm(opened, revision, restoring))}
+        <ProblemBox problem=restore.problem/>
+        {confirm(opened, restoring, restore)}
         {move || compared.get().map(|revision| compare(opened, revision, compared))}
         <DataTable caption="History" columns=&COLUMNS rows=rows on_action=act/>
         <p class="muted">{move || ends.get()}</p>
@@ -151,59 +155,41 @@ fn compare(opened: Opened, revision: Wide, open: RwSignal<Option<Wide>>) -> AnyV
     .boxed()
 }
 
-fn diff_words(diff: &ValueDiff) -> String {
-    let words = match (diff.same, diff.same_json) {
-        (true, _) => "the same bytes".to_owned(),
-        (_, true) => "other bytes, but the JSON says the same".to_owned(),
-        _ => summary(&diff.lines),
-    };
-    if diff.cut { format!("{words}; only the beginnings were compared") } else { words }
-}
-
-fn confirm(opened: Opened, revision: Wide, open: RwSignal<Option<Wide>>) -> AnyView {
-    let task = Task::new();
-    let lost = RwSignal::new(false);
+fn confirm(opened: Opened, restoring: RwSignal<Option<Wide>>, task: Task) -> AnyView {
+    let open = open_while(restoring);
     let go = Callback::new(move |()| {
+        let Some(revision) = restoring.get_untracked() else { return };
         let restore = RestoreKey { key: opened.name(), revision, seen: opened.seen() };
         task.run(move || {
             let restore = restore.clone();
             async move {
                 let answer = rpc::keys::restore_key(opened.browser.cluster(), restore).await?;
+                let _ = open.try_set(false);
                 match answer.outcome {
                     EditOutcome::Done => {
                         let words =
                             format!("{} is again as it was at rev {}.", opened.name(), format::count(revision.0));
                         opened.done(words, &answer);
-                        let _ = open.try_set(None);
+                        Ok(())
                     }
                     EditOutcome::Lost => {
-                        let _ = lost.try_set(true);
                         opened.browser.changed(&opened.name());
+                        Err(too_late("nothing was restored", "Look at the list again."))
                     }
                 }
-                Ok(())
             }
         });
     });
-    let close = Callback::new(move |()| open.set(None));
-    let why =
-        move || lost.get().then_some("Somebody changed it meanwhile: nothing was restored. Look at the list again.");
+    let title = Signal::derive(move || {
+        let revision = restoring.get().map(|revision| format::count(revision.0));
+        format!("Write what it was at rev {}?", revision.unwrap_or_default())
+    });
     view! {
-        <div class="note tone-risk" role="group" aria-label="Restore">
-            {Icon::Risk.view()}
-            <div>
-                <p class="note-title">{format!("Write what it was at rev {}?", format::count(revision.0))}</p>
-                <p>"What is there now is kept for a while and can be put back."</p>
-                <p role="alert">{move || why()}</p>
-                <ProblemBox problem=task.problem/>
-                <div class="form-actions">
-                    <Button label="Restore it" look=Look::Primary busy=task.busy on_press=go/>
-                    <Button label="Leave it" on_press=close/>
-                </div>
-            </div>
-        </div>
+        <Sure open=open title=title yes="Restore it" no="Leave it" look=Look::Primary task=task on_yes=go>
+            <p>"What is there now is kept for a while and can be put back."</p>
+        </Sure>
     }
-    .boxed()
+    .into_any()
 }
 
 #[cfg(test)]
@@ -235,11 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_compared_by_what_they_say() {
-        let mut diff = ValueDiff { lines: Vec::new(), same: false, same_json: true, cut: true };
-        assert!(diff_words(&diff).contains("JSON says the same; only the beginnings"));
-        (diff.same, diff.cut) = (true, false);
-        assert_eq!(diff_words(&diff), "the same bytes");
+    fn a_beginning_is_one_line() {
         assert_eq!(first_words("a\nb"), "a b");
     }
 }

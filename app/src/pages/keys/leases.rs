@@ -7,12 +7,13 @@ use crate::{
     components::{
         button::{Button, Look},
         copy::copy_id,
-        dialog::{Dialog, open_while},
+        dialog::open_while,
         empty::empty_state,
         field::Field,
         keyed::keyed,
         load::load,
         problem::ProblemBox,
+        sure::Sure,
         task::Task,
         toast::Toasts,
     },
@@ -249,21 +250,18 @@ fn whole(leased: Leased, id: LeaseId, task: Task, revoke: bool) {
 
 fn revoke(leased: Leased) -> AnyView {
     let open = open_while(leased.revoking);
-    let content = move || leased.revoking.get().map(|lease| preview(leased, lease, open));
-    view! { <Dialog open=open title="Revoke a lease">{move || content()}</Dialog> }.boxed()
-}
-
-/// Whether enough was typed to end a lease of so many keys.
-fn confirmed(count: u64, typed: &str) -> bool {
-    count <= FEW || typed.trim().parse() == Ok(count)
-}
-
-fn preview(leased: Leased, lease: Lease, open: RwSignal<bool>) -> AnyView {
-    let (id, count) = (lease.id, lease.key_count);
-    let typed = RwSignal::new(String::new());
     let (task, toasts) = (Task::new(), Toasts::get());
-    let wrong = Signal::derive(move || typed.with(|typed| !confirmed(count, typed)));
+    let typed = RwSignal::new(String::new());
+    Effect::new(move |_| {
+        leased.revoking.track();
+        typed.set(String::new());
+    });
+    let count = memo(move || leased.revoking.with(|lease| lease.as_ref().map_or(0, |lease| lease.key_count)));
+    let wrong = Signal::derive(move || typed.with(|typed| !confirmed(count.get(), typed)));
     let go = Callback::new(move |()| {
+        let Some((id, count)) = leased.revoking.with_untracked(|l| l.as_ref().map(|l| (l.id, l.key_count))) else {
+            return;
+        };
         task.run(move || async move {
             rpc::keys::revoke_lease(leased.cluster.get_value(), id).await?;
             toasts.say(format!("The lease {id} was revoked, and {} with it", key_words(count)));
@@ -272,7 +270,23 @@ fn preview(leased: Leased, lease: Lease, open: RwSignal<bool>) -> AnyView {
             Ok(())
         });
     });
-    let cancel = Callback::new(move |()| open.set(false));
+    let content = move || leased.revoking.get().map(|lease| preview(leased, &lease, typed));
+    view! {
+        <Sure open=open title="Revoke a lease" yes="Revoke it" no="Leave it" task=task disabled=wrong on_yes=go>
+            {move || content()}
+        </Sure>
+    }
+    .into_any()
+}
+
+/// Whether enough was typed to end a lease of so many keys.
+fn confirmed(count: u64, typed: &str) -> bool {
+    count <= FEW || typed.trim().parse() == Ok(count)
+}
+
+/// What goes with a lease, and a field where much does.
+fn preview(leased: Leased, lease: &Lease, typed: RwSignal<String>) -> AnyView {
+    let (id, count) = (lease.id, lease.key_count);
     let words = match count {
         0 => "No key hangs on it.".to_owned(),
         count => format!("{} will be deleted with it. This cannot be taken back:", key_words(count)),
@@ -287,11 +301,6 @@ fn preview(leased: Leased, lease: Lease, open: RwSignal<bool>) -> AnyView {
         <ul class="lease-keys lease-preview" tabindex="0" aria-label="Keys that go">{links(leased, &lease.keys)}</ul>
         <p class="muted">{rest}</p>
         {field}
-        <ProblemBox problem=task.problem/>
-        <div class="form-actions">
-            <Button label="Revoke it" look=Look::Danger busy=task.busy disabled=wrong on_press=go/>
-            <Button label="Leave it" on_press=cancel/>
-        </div>
     }
     .into_any()
 }

@@ -23,14 +23,19 @@ use quorate_domain::{
 };
 
 /// What a person has to know to type a key.
-pub(super) const KEY_HINT: &str =
+pub(crate) const KEY_HINT: &str =
     "Text as it is. A backslash is written \\\\, a line end \\n, any other byte as \\x and two hexadecimal digits.";
 
 /// A key as it was typed, or what is wrong with it.
 pub(super) fn typed_key(field: &'static str, text: &str) -> Result<Key, Problem> {
+    let key = typed_prefix(field, text)?;
+    if key.is_empty() { Err(Problem::field(field, "Give the key a name")) } else { Ok(key) }
+}
+
+/// What keys start with, as it was typed; may be empty.
+pub(crate) fn typed_prefix(field: &'static str, text: &str) -> Result<Key, Problem> {
     let key: Key = text.parse().map_err(|error| Problem::field(field, format!("This is no key: {error}")))?;
     match key.as_bytes().len() {
-        0 => Err(Problem::field(field, "Give the key a name")),
         length if length > KEY_MAX => Err(Problem::field(
             field,
             format!("{length} bytes are too long: the console writes keys of up to {KEY_MAX}"),

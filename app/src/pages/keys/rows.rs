@@ -8,7 +8,7 @@ use crate::{
     data::{Boxed, memo},
     format,
 };
-use leptos::{ev, html, prelude::*};
+use leptos::{attr::custom::custom_attribute, ev, html, prelude::*};
 use std::{ops::Range, sync::Arc};
 
 /// Height of a row in CSS pixels; `_keys.scss` has it, too.
@@ -84,6 +84,8 @@ pub(super) fn list(label: &'static str, source: Source, active: RwSignal<usize>,
         }
     };
     let count = source.count;
+    // No row is ever looked at for its size, and nothing is read of the page right after it was changed: that would lay it out at
+    // once, in the middle of the work. A list that becomes shorter than the place in it tells by a scroll event.
     let window = memo(move || {
         let range = window_of(scroll.get(), height.get(), count.get());
         (range.start, range.end)
@@ -95,7 +97,6 @@ pub(super) fn list(label: &'static str, source: Source, active: RwSignal<usize>,
     });
     Effect::new(move |_| {
         element.track();
-        count.track();
         measure();
     });
     Effect::new(move |_| {
@@ -127,6 +128,15 @@ pub(super) fn list(label: &'static str, source: Source, active: RwSignal<usize>,
     let above = move || (window.get().0 * ROW).to_string();
     let below = move || (count.get().saturating_sub(window.get().1) * ROW).to_string();
     let chosen = source.chosen;
+    let drawn = move || {
+        let (at, chosen) = (active.get(), chosen.get());
+        let drawn = |row: Row| Drawn {
+            active: row.index == at,
+            selected: row.what == What::Key && chosen.as_ref() == Some(&row.name),
+            row,
+        };
+        shown.get().into_iter().map(drawn).collect::<Vec<_>>()
+    };
     view! {
         <div
             node_ref=element
@@ -139,11 +149,7 @@ pub(super) fn list(label: &'static str, source: Source, active: RwSignal<usize>,
             on:keydown=keydown
         >
             {gap(above)}
-            {keyed(
-                move || shown.get(),
-                identity,
-                move |row| row_view(label, row, active, chosen, heard.press),
-            )}
+            {keyed(drawn, identity, move |drawn| row_view(label, drawn, heard.press))}
             {gap(below)}
         </div>
         <p class="key-full"><bdi>{move || full.get()}</bdi></p>
@@ -162,50 +168,45 @@ fn row_id(list: &str, index: usize) -> String {
     format!("{word}-row-{index}")
 }
 
-/// Changes when anything of a row does: rows are made anew, not patched.
-fn identity(row: &Row) -> String {
-    let Row { index, what, name, depth, keys, size, note, position, .. } = row;
-    format!("{index} {what:?} {depth} {keys:?} {size:?} {position:?} {note} {name}")
+/// A row as it is drawn. Nothing in it is reactive: a screen of rows comes and goes with every turn of the wheel.
+struct Drawn {
+    row: Row,
+    active: bool,
+    selected: bool,
 }
 
-fn row_view(
-    list: &'static str,
-    row: &Row,
-    active: RwSignal<usize>,
-    chosen: Signal<Option<quorate_domain::keys::Key>>,
-    press: Callback<usize>,
-) -> AnyView {
+/// Changes when anything of a row does: rows are made anew, not patched.
+fn identity(drawn: &Drawn) -> String {
+    let Drawn { row, active, selected } = drawn;
+    let Row { index, what, name, depth, keys, size, note, position, .. } = row;
+    format!("{index} {active} {selected} {what:?} {depth} {keys:?} {size:?} {position:?} {note} {name}")
+}
+
+fn row_view(list: &'static str, drawn: &Drawn, press: Callback<usize>) -> AnyView {
+    let Drawn { row, active, selected } = drawn;
     let index = row.index;
-    let mine = row.name.clone();
-    let is_key = row.what == What::Key;
-    let selected = move || is_key && chosen.with(|chosen| chosen.as_ref() == Some(&mine));
     let expanded = match row.what {
         What::Folder(open) => Some(open.to_string()),
         _ => None,
     };
-    let twist = match row.what {
-        What::Folder(true) => Some(Icon::Down.view()),
-        What::Folder(false) => Some(Icon::Up.view()),
-        _ => None,
-    };
     let (position, of) = row.position;
     let size = of.map_or_else(|| "-1".to_owned(), |of| of.to_string());
-    let depth = format!("key-row key-depth-{}", row.depth.min(16));
+    let at = if *active { " key-active" } else { "" };
+    let class = format!("key-row key-depth-{}{at}", row.depth.min(16));
     view! {
         <div
-            class=depth
-            class:key-closed=matches!(row.what, What::Folder(false))
-            class:key-active=move || active.get() == index
+            class=class
             id=row_id(list, index)
             role="treeitem"
-            attr:aria-level=row.depth.to_string()
+            // leptos has no word for this one.
+            {..custom_attribute("aria-level", row.depth.to_string())}
             aria-posinset=position.to_string()
             aria-setsize=size
             aria-expanded=expanded
-            aria-selected=move || selected().to_string()
+            aria-selected=selected.to_string()
             on:click=move |_| { press.try_run(index); }
         >
-            <span class="key-twist">{twist}</span>
+            <span class="key-twist"></span>
             {content(row)}
         </div>
     }
@@ -227,6 +228,7 @@ fn content(row: &Row) -> AnyView {
 
 fn entry(row: &Row) -> AnyView {
     let (head, tail) = halves(&row.label);
+    let tail = (!tail.is_empty()).then(|| view! { <span class="key-tail">{tail}</span> }.boxed());
     let number = match (&row.what, row.keys, row.size) {
         (What::Folder(_), Some(keys), _) => format::count(keys),
         (What::Folder(_), None, _) => String::new(),
@@ -237,7 +239,7 @@ fn entry(row: &Row) -> AnyView {
     view! {
         <bdi class="key-name" title=row.name.to_string()>
             <span class="key-head">{head}</span>
-            <span class="key-tail">{tail}</span>
+            {tail}
         </bdi>
         {note}
         <span class="key-number">{number}</span>

@@ -21,6 +21,8 @@ pub struct Config {
     pub key_index_bytes: usize,
     /// Bytes that the indexes of all clusters may take together.
     pub key_indexes_bytes: usize,
+    /// Bytes of files of keys that are kept for one cluster. An operation's own file may go beyond; no other is taken then.
+    pub key_files_bytes: u64,
 }
 
 impl Config {
@@ -33,6 +35,7 @@ impl Config {
             abort_after_log_entries: None,
             key_index_bytes: 256 << 20,
             key_indexes_bytes: 1 << 30,
+            key_files_bytes: 1 << 30,
         }
     }
 

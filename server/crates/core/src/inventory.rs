@@ -7,7 +7,7 @@ use crate::{
     keys::KEPT_MILLIS,
 };
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, SecretId, Timestamp,
+    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, Problem, SecretId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Elevation, HostSummary, Trust},
     host_task::HostTask,
@@ -227,6 +227,11 @@ impl Inventory for ConsoleInventory {
             until: self.now().plus_millis(KEPT_MILLIS),
         };
         let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        // What is kept is the way back: it is refused before anything is changed, and never once it was begun.
+        self.0.make_room(&mut tx, cluster, by.as_str(), 0).await.map_err(|full| {
+            let Problem { title, detail, .. } = full.into();
+            format!("{title}. {detail}")
+        })?;
         tx.begin_key_file(&file).await.map_err(words)?;
         tx.commit().await.map_err(words)
     }

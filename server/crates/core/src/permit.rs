@@ -138,7 +138,7 @@ impl Console {
         match refusal(actor, A::ACTION, &scope).or_else(|| self.opened_refusal(actor, A::ACTION, &scope)) {
             None => Ok(Permit { actor: actor.clone(), scope, act: PhantomData }),
             Some(why) => {
-                let object = self.scope_in_audit(&scope).await;
+                let object = self.scope_object(&scope).await;
                 self.record_denial(actor, &action_name(A::ACTION), &object, &why).await;
                 Err(Problem::new(ProblemKind::Forbidden, why).into())
             }
@@ -209,18 +209,6 @@ impl Console {
         let Some(why) = account_refusal(actor) else { return Ok(()) };
         self.record_denial(actor, action, object, &why).await;
         Err(Problem::new(ProblemKind::Forbidden, why).into())
-    }
-
-    /// A cluster, and with it the key that was asked for; a key that cannot be told as it should be is left out.
-    async fn scope_in_audit(&self, scope: &Scope) -> String {
-        match scope {
-            Scope::Global => String::new(),
-            Scope::Cluster(cluster) => cluster.to_string(),
-            Scope::Keys(cluster, key) => match self.key_in_audit(cluster, &Key(key.clone())).await {
-                Ok(key) => format!("{cluster} {key}"),
-                Err(_) => cluster.to_string(),
-            },
-        }
     }
 
     pub(crate) async fn record_denial(&self, actor: &Actor, action: &str, object: &str, why: &str) {

@@ -1,8 +1,10 @@
 //! An operation's life: states, the log's entries and which order of them is legal. Invariant: state follows from
 //! the log alone (`progress`); the column in the database is a cache of it. Running lives in `operations`.
 
+mod counted;
 mod progress;
 
+pub use counted::{Counted, thousands};
 pub use progress::{Progress, choices};
 
 use crate::{
@@ -19,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub enum OperationState {
     /// Steps are being done.
     Running,
-    /// Stops at the next step boundary.
+    /// Stops at the next step boundary, or sooner where a step is work on many keys.
     Cancelling,
     /// Rests: a step failed, or it was cancelled; the choices are retry, skip (where declared), undo, hand over.
     Stuck,
@@ -78,7 +80,7 @@ pub enum LogKind {
     Failed,
     /// A person skipped a failed step.
     Skipped,
-    /// A person asked to stop at the next boundary.
+    /// A person asked to stop at the next boundary, or within the step where that can be.
     CancelRequested,
     /// The stop happened.
     Cancelled,
@@ -166,6 +168,8 @@ pub enum StepState {
     Done,
     /// Failed.
     Failed,
+    /// Begun, and stopped before its end because somebody cancelled.
+    Stopped,
     /// Skipped by a person.
     Skipped,
     /// Being taken back.
@@ -187,7 +191,7 @@ pub enum Choice {
     Skip,
     /// Take everything back.
     Undo,
-    /// Stop at the next step boundary.
+    /// Stop at the next step boundary, or within the step where it is work on many keys.
     Cancel,
     /// End here; the rest is a runbook.
     HandOver,

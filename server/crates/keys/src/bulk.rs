@@ -219,6 +219,15 @@ mod tests {
     }
 
     #[test]
+    fn a_part_keeps_the_line_where_a_record_stood() {
+        let mut writer = PartWriter::new().expect("memory");
+        let record = Record { line: Some(Wide(17)), ..record("x", None) };
+        assert!(writer.record(&record).expect("memory").is_none());
+        let part = writer.rest().expect("a part");
+        assert!(records_of(&part).expect("readable") == [record]);
+    }
+
+    #[test]
     fn a_copy_has_another_beginning_and_no_lease_or_revision_of_where_it_came_from() {
         let pair = || Pair { key: b"/a/x".to_vec(), lease: 9, ..there("v", 7) };
         let copy = renamed(pair(), &Key::raw("/a/"), Some(&Key::raw("/b/c/")));

@@ -6,7 +6,7 @@ mod entry;
 mod read;
 mod write;
 
-pub use read::{Records, read};
+pub use read::{Records, at_record, read};
 pub use write::{EtcdctlHeader, ExportError, Writer};
 
 use quorate_domain::{ids::LeaseId, keys::Key, wide::Wide};
@@ -117,6 +117,8 @@ pub struct Record {
     pub mod_revision: Option<Wide>,
     /// How often it was written, where the file tells it.
     pub version: Option<Wide>,
+    /// The line where it began in the file that was uploaded; only files that the console keeps tell it.
+    pub line: Option<Wide>,
 }
 
 impl From<Pair> for Record {
@@ -129,6 +131,7 @@ impl From<Pair> for Record {
             create_revision: known(pair.create_revision),
             mod_revision: known(pair.mod_revision),
             version: known(pair.version),
+            line: None,
         }
     }
 }

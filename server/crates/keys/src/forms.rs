@@ -20,7 +20,7 @@ pub(crate) use packed::unpack;
 
 use crate::kubernetes;
 use base64::Engine as _;
-use quorate_domain::keys::{Form, KubernetesObject, TreeLine};
+use quorate_domain::keys::{Form, ValueView};
 
 /// Bytes of text that a first look shows.
 pub const PREVIEW: usize = 256 * 1024;
@@ -29,32 +29,9 @@ pub const MOST: usize = 4 * 1024 * 1024;
 /// Lines that a tree has at most.
 pub const TREE_LINES: usize = 5000;
 
-/// A value in the form in which somebody looks at it. Has no `Debug`: it is a value.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// What the value looks like, once unpacked.
-    pub detected: Form,
-    /// The forms that it can be shown in.
-    pub forms: Vec<Form>,
-    /// The form of `text`.
-    pub form: Form,
-    /// The value in that form; empty when it is a tree.
-    pub text: String,
-    /// The lines of the tree.
-    pub tree: Vec<TreeLine>,
-    /// Only the beginning is shown.
-    pub cut: bool,
-    /// It is packed with gzip; what is shown is what is inside.
-    pub gzip: bool,
-    /// The bytes as they are stored can be edited as text without losing any of them.
-    pub is_text: bool,
-    /// What Kubernetes keeps there.
-    pub kubernetes: Option<KubernetesObject>,
-}
-
-/// What `value` looks like, in the form that is asked for where it applies, else as it is detected. A first look is
-/// 256 KiB of text; with `all` it is 4 MiB. A tree has at most 5000 lines.
-pub fn view(value: &[u8], asked: Option<Form>, all: bool) -> Shown {
+/// A masked view, unmasked: what `value` looks like, in the form that is asked for where it applies, else as it is detected. A
+/// first look is 256 KiB of text; with `all` it is 4 MiB. A tree has at most 5000 lines.
+pub fn show(masked: ValueView, value: &[u8], asked: Option<Form>, all: bool) -> ValueView {
     let unpacked = unpack(value);
     let inner = unpacked.bytes.as_ref();
     let text = text_of(inner, unpacked.cut);
@@ -82,7 +59,7 @@ pub fn view(value: &[u8], asked: Option<Form>, all: bool) -> Shown {
             (base64::engine::general_purpose::STANDARD.encode(kept), kept.len() < inner.len())
         }
     };
-    Shown {
+    ValueView {
         detected,
         forms,
         form,
@@ -91,7 +68,9 @@ pub fn view(value: &[u8], asked: Option<Form>, all: bool) -> Shown {
         cut: cut || unpacked.cut,
         gzip: unpacked.gzip,
         is_text: is_editable(value),
+        masked: false,
         kubernetes: kubernetes::object(inner),
+        ..masked
     }
 }
 

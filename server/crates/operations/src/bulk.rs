@@ -4,7 +4,6 @@
 use crate::{
     context::Planner,
     effect::{ClusterTarget, Effect, KeysCall, below},
-    executor::thousands,
     kinds::Kind,
     plan::{Lane, Plan, Step},
     steps::Part,
@@ -13,13 +12,15 @@ use quorate_domain::{
     KeyFileId,
     cluster::ClusterRecord,
     keys::{ImportMode, ImportWhat, Key},
+    operation::thousands,
     plan::{Check, Verdict},
+    wide::Wide,
 };
 use quorate_etcd::MemberClient;
 use quorate_keys::{
     Reader,
     bulk::{self, decide, unfit},
-    files::Record,
+    files::{Record, at_record},
 };
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -65,8 +66,8 @@ pub(crate) struct Forecast {
     pub changes: u64,
     pub same: u64,
     pub stay: u64,
-    /// The first that cannot be written: its number and why.
-    pub unfit: Option<(u64, String)>,
+    /// The first that cannot be written: its line in a file that was uploaded, or else its number, and why.
+    pub unfit: Option<String>,
     /// The first that would be made or replaced.
     pub sample: Vec<Key>,
 }
@@ -170,7 +171,7 @@ impl Forecast {
     fn note(&mut self, record: &Record, what: ImportWhat) {
         self.looked += 1;
         if self.unfit.is_none() {
-            self.unfit = unfit(record).map(|why| (self.looked, why));
+            self.unfit = unfit(record).map(|why| unfit_words(record, self.looked, &why));
         }
         let counted = match what {
             ImportWhat::Add => &mut self.adds,
@@ -203,11 +204,11 @@ impl Forecast {
         let verdict = if idle { Verdict::Fail } else { Verdict::Pass };
         let answer = if words.is_empty() { "there are none".to_owned() } else { format!("{part}{}", words.join(", ")) };
         let mut checks = vec![Check::new("keys", "", verdict, answer, "There is nothing to do")];
-        if let Some((number, why)) = &self.unfit {
+        if let Some(words) = &self.unfit {
             let advice = "Take it out of what is written, or raise etcd's limits, then plan again";
-            checks.push(Check::new("fit", "", Verdict::Fail, format!("record {number}: {why}"), advice));
+            checks.push(Check::new("fit", "", Verdict::Fail, words.clone(), advice));
         }
-        checks.extend(sample(&self.sample));
+        checks.extend(sample(&self.sample, self.adds + self.changes, "are made or replaced"));
         checks
     }
 }
@@ -215,24 +216,37 @@ impl Forecast {
 impl Below {
     /// What a reviewer has to know.
     pub fn checks(&self) -> Vec<Check> {
+        let answer = format!("{} at revision {}; {}", thousands(self.keys), self.revision, self.weight());
+        let verdict = if self.keys == 0 { Verdict::Fail } else { Verdict::Pass };
+        let mut checks = vec![Check::new("keys", "", verdict, answer, "There is nothing to do")];
+        checks.extend(sample(&self.sample, self.keys, "are there"));
+        checks
+    }
+
+    /// `of the first 9 000: 20 MiB of keys and values, 1 lease attached`.
+    pub fn weight(&self) -> String {
         let part = of_the_first(self.looked, self.keys);
         let leases = match self.leases {
             0 => "no lease".to_owned(),
             1 => "1 lease".to_owned(),
             many => format!("{} leases", thousands(many as u64)),
         };
-        let size = size(self.bytes);
-        let answer = format!("{} at revision {}; {part}{size}, {leases}", thousands(self.keys), self.revision);
-        let verdict = if self.keys == 0 { Verdict::Fail } else { Verdict::Pass };
-        let mut checks = vec![Check::new("keys", "", verdict, answer, "There is nothing to do")];
-        checks.extend(sample(&self.sample));
-        checks
+        format!("{part}{} of keys and values, {leases} attached", size(self.bytes))
     }
 }
 
-fn sample(names: &[Key]) -> Option<Check> {
-    let names: Vec<String> = names.iter().map(Key::to_string).collect();
-    (!names.is_empty()).then(|| Check::new("sample", "", Verdict::Pass, names.join(", "), ""))
+fn unfit_words(record: &Record, number: u64, why: &str) -> String {
+    match record.line {
+        Some(Wide(line)) => format!("line {line}: {}", at_record(number, line, why)),
+        None => format!("record {number}: {why}"),
+    }
+}
+
+/// The first names, a line each: a name may hold any sign but the end of a line, which is written as an escape.
+fn sample(names: &[Key], all: u64, words: &str) -> Option<Check> {
+    let lines: Vec<String> = names.iter().map(|name| format!("\n{name}")).collect();
+    let head = format!("{} of the {} that {words}:", lines.len(), thousands(all));
+    (!names.is_empty()).then(|| Check::new("sample", "", Verdict::Pass, head + &lines.concat(), ""))
 }
 
 fn of_the_first(looked: u64, all: u64) -> String {
@@ -376,7 +390,8 @@ mod tests {
             sample: vec![Key::raw("/a"), Key(vec![0xff])],
         };
         let answers: Vec<String> = found.checks().into_iter().map(|check| check.answer).collect();
-        assert_eq!(answers, ["2 at revision 7; 20 MiB, 1 lease", "/a, \\xff"]);
+        let keys = "2 at revision 7; 20 MiB of keys and values, 1 lease attached";
+        assert_eq!(answers, [keys, "2 of the 2 that are there:\n/a\n\\xff"]);
         assert_eq!(Below::default().checks()[0].verdict, Verdict::Fail);
     }
 }

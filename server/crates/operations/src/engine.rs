@@ -4,19 +4,19 @@
 
 use crate::{
     context::{EngineEvents, Planner},
-    effect::{Action, ClusterTarget, Condition, Effect, Place},
+    effect::{ClusterTarget, Condition, Effect},
     error::{OperationError, PlanError},
-    executor::{Hands, OutputSink, Task},
+    executor::Hands,
     kinds,
-    plan::{Lane, Plan},
+    plan::Plan,
     recovery::{self, Recover, Unfinished},
     render,
 };
-use futures::future::join_all;
+use lanes::Unended;
 use quorate_domain::{
     ClusterId, OperationId,
     config::MemberConfig,
-    operation::{LogKind, OperationState, Progress},
+    operation::{LogKind, OperationState, Progress, StepState},
     patroni::PatroniScope,
 };
 use quorate_store::{NewOperation, OperationRow, Store, StoreError};
@@ -31,6 +31,7 @@ use std::{
 };
 use tokio_util::task::TaskTracker;
 
+mod lanes;
 mod output;
 mod soak;
 mod steer;
@@ -39,6 +40,8 @@ mod suite;
 
 /// How long the engine waits before it asks a store again that cannot write just now.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// What the log says of a step that was cut short by a cancel.
+const WITHIN: &str = "stopped within a step, as somebody asked";
 
 /// The engine. Clones share one state.
 #[derive(Clone)]
@@ -258,7 +261,10 @@ impl Engine {
             OperationState::Running => self.forward(&row, &progress).await,
             OperationState::Cancelling => {
                 let step = progress.next_step().unwrap_or(0);
-                self.log(id, step, LogKind::Cancelled, "stopped at a step boundary").await?;
+                // An ended console may have left the step in the middle.
+                let begun = progress.steps.get(step) == Some(&StepState::Running);
+                self.log(id, step, LogKind::Cancelled, if begun { WITHIN } else { "stopped at a step boundary" })
+                    .await?;
                 Ok(Pass::Rests)
             }
             OperationState::Undoing => self.backward(&row, &progress).await,
@@ -274,7 +280,8 @@ impl Engine {
         let result = self.run_lanes(row, number, lanes, |lane| (lane.unless.as_ref(), &lane.actions)).await;
         let progress = match result {
             Ok(()) => self.log(&row.id, number, LogKind::Succeeded, "").await?,
-            Err(why) => self.log(&row.id, number, LogKind::Failed, &why).await?,
+            Err(Unended::Cancelled) => self.log(&row.id, number, LogKind::Cancelled, WITHIN).await?,
+            Err(Unended::Failed(why)) => self.log(&row.id, number, LogKind::Failed, &why).await?,
         };
         if progress.state == OperationState::Done {
             self.soak(row.clone(), plan);
@@ -290,47 +297,9 @@ impl Engine {
         let result = self.run_lanes(row, number, lanes, |lane| (lane.undo_unless.as_ref(), &lane.undo)).await;
         let progress = match result {
             Ok(()) => self.log(&row.id, number, LogKind::UndoFinished, "").await?,
-            Err(why) => self.log(&row.id, number, LogKind::UndoFailed, &why).await?,
+            Err(why) => self.log(&row.id, number, LogKind::UndoFailed, &why.to_string()).await?,
         };
         Ok(if progress.state.active() { Pass::Again } else { Pass::Rests })
-    }
-
-    /// Runs all lanes of a step in parallel; every lane ends before the step does, so that no lane works unseen.
-    async fn run_lanes<'a>(
-        &self,
-        row: &OperationRow,
-        step: usize,
-        lanes: &'a [Lane],
-        pick: impl Fn(&'a Lane) -> (Option<&'a Condition>, &'a Vec<Action>),
-    ) -> Result<(), String> {
-        let writer = output::Writer::start(self.0.store.clone(), self.0.events.clone(), row.id.clone(), index(step));
-        let inventory = self.0.planner.inventory.clone();
-        let sender = writer.sender();
-        let sink: OutputSink = Arc::new(move |host, text| {
-            // The writer ends after the lanes; a line that comes later has no reader and may go.
-            let _ = sender.send(output::Line { host: host.to_owned(), text, at: inventory.now() });
-        });
-        let task = Task { operation: row.id.clone(), cluster: row.cluster.clone(), step, output: sink };
-        let (hands, of_task) = (&self.0.hands, &task);
-        let results = join_all(lanes.iter().map(|lane| {
-            let (unless, actions) = pick(lane);
-            async move {
-                let result = hands.run(of_task, &lane.place, unless, actions).await;
-                if result.is_err() {
-                    hands.diagnose(of_task, &lane.place, &lane.diagnose).await;
-                }
-                result
-            }
-        }))
-        .await;
-        drop(task);
-        writer.finish().await;
-        let failed: Vec<String> = lanes
-            .iter()
-            .zip(results)
-            .filter_map(|(lane, result)| result.err().map(|e| named(&lane.place, &e)))
-            .collect();
-        if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
     }
 
     async fn progress(&self, row: &OperationRow) -> Result<Progress, OperationError> {
@@ -377,12 +346,6 @@ impl Engine {
         });
         found.last()
     }
-}
-
-/// The error with the place in front, unless it names it already.
-fn named(place: &Place, error: &OperationError) -> String {
-    let text = error.to_string();
-    if text.starts_with(place.name()) { text } else { format!("{}: {text}", place.name()) }
 }
 
 fn index(step: usize) -> u32 {

@@ -69,6 +69,9 @@ pub enum OperationError {
     /// The cluster answered, and not as it must.
     #[error("{0}")]
     Verify(String),
+    /// Somebody cancelled, and the step could stop halfway.
+    #[error("it was stopped, because somebody cancelled")]
+    Cancelled,
     /// A job vanished without a result (its host restarted).
     #[error("{host}: the job was cut off and left no result; retry looks first and runs it again if needed")]
     JobLost {

@@ -8,6 +8,7 @@ use crate::{
     error::OperationError,
     render, shell,
 };
+use futures::future::BoxFuture;
 use quorate_domain::{ClusterId, OperationId};
 use quorate_remote::{Command, Host, JobSpec, JobState, PushTo, PutFile, releases};
 use std::{
@@ -21,10 +22,10 @@ mod key_calls;
 mod member_calls;
 mod printed;
 
-pub(crate) use key_calls::thousands;
-
 /// Takes lines of output as they come.
 pub type OutputSink = Arc<dyn Fn(&str, String) + Send + Sync>;
+/// Answers whether somebody asked to cancel. What takes long and can stop halfway asks between its parts.
+pub type CancelAsk = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// One step of one operation, as the executor needs to know it.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Task {
     pub step: usize,
     /// Where output goes: host name, line.
     pub output: OutputSink,
+    /// Whether it is to stop.
+    pub cancelled: CancelAsk,
 }
 
 /// What the engine lets a lane be done by. The console has one kind, the `Executor`; the engine's own tests have another
@@ -46,7 +49,7 @@ pub trait Hands: Send + Sync {
     /// Runs `actions` in order at `place`, leaving out what holds already.
     ///
     /// # Errors
-    /// The first action that did not do.
+    /// The first action that did not do; `Cancelled` only where `task` said so.
     async fn run(
         &self,
         task: &Task,

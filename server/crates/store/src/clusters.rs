@@ -207,7 +207,8 @@ impl Tx {
         self.change(query, "changing a cluster", || StoreError::not_found("cluster", id)).await
     }
 
-    /// Takes back what an operation registered, which claims the cluster itself; one that is not there is fine.
+    /// Takes back what an operation registered, which claims the cluster itself; one that is not there is fine. An operation
+    /// that is undone may bring it back under its id, so whoever was narrowed there stays so.
     ///
     /// # Errors
     /// The database failed.
@@ -219,7 +220,8 @@ impl Tx {
         self.change(query, "taking a cluster back", || StoreError::not_found("cluster", id)).await
     }
 
-    /// Forgets a cluster with its members and events. Its operations and audit rows stay; nothing happens on hosts.
+    /// Forgets a cluster with its members, its events and the rules for its keys: it never comes back under its id. Its operations
+    /// and audit rows stay; nothing happens on hosts.
     ///
     /// # Errors
     /// `NotFound`; `Claimed` by an unfinished operation.
@@ -228,7 +230,13 @@ impl Tx {
         if let Some(by) = self.claim_of_cluster(Some(id), &record.name).await? {
             return Err(StoreError::Claimed { by, what: format!("cluster {}", record.name) });
         }
-        let query = sqlx::query("DELETE FROM clusters WHERE id = ?").bind(id.as_str());
-        self.change(query, "forgetting a cluster", || StoreError::not_found("cluster", id)).await
+        self.part().await?;
+        let result = async {
+            self.delete_key_rules_of(id).await?;
+            let query = sqlx::query("DELETE FROM clusters WHERE id = ?").bind(id.as_str());
+            self.change(query, "forgetting a cluster", || StoreError::not_found("cluster", id)).await
+        }
+        .await;
+        self.end_part(result).await
     }
 }

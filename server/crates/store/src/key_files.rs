@@ -16,6 +16,9 @@ pub struct KeptKeyFile {
     pub parts: u32,
 }
 
+/// Why a file is kept that somebody brought.
+pub const UPLOADED: &str = "uploaded";
+
 const READING: &str = "reading files of keys";
 
 macro_rules! select {
@@ -57,6 +60,22 @@ fn cell(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// Of (id, bytes, whether it may go), oldest first: which go so that `bytes` more fit into `most`, and how many bytes are missing
+/// if all that may go did.
+fn too_many(files: &[(String, u64, bool)], bytes: u64, most: u64) -> (Vec<&str>, u64) {
+    let kept = files.iter().fold(bytes, |sum, (_, bytes, _)| sum.saturating_add(*bytes));
+    let mut over = kept.saturating_sub(most);
+    let mut dropped = Vec::new();
+    for (id, bytes, _) in files.iter().filter(|(_, _, free)| *free) {
+        if over == 0 {
+            break;
+        }
+        over = over.saturating_sub(*bytes);
+        dropped.push(id.as_str());
+    }
+    if over > 0 { (Vec::new(), over) } else { (dropped, 0) }
+}
+
 impl Store {
     /// The files of a cluster at `now`, newest first.
     ///
@@ -89,7 +108,58 @@ impl Store {
     }
 }
 
+/// A file whose keys an unfinished operation writes, or that one kept before it changed some.
+macro_rules! needed {
+    () => {
+        "EXISTS (SELECT 1 FROM operations o WHERE o.state NOT IN ('done', 'unwound', 'handed_over')
+         AND (instr(o.plan_json, key_files.id) > 0 OR instr(key_files.why, o.id) > 0))"
+    };
+}
+
 impl Tx {
+    /// Drops the oldest uploaded files of a cluster until `bytes` more fit into `most` with those that stay; how many bytes are
+    /// missing even then, and in that case none is dropped. Files of the operation `by` are not counted; those that an unfinished
+    /// operation needs, and those that operations kept, stay until their time is over.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn make_room_for_key_file(
+        &mut self,
+        cluster: &ClusterId,
+        by: &str,
+        (bytes, most): (u64, u64),
+        now: Timestamp,
+    ) -> Result<u64> {
+        let query = sqlx::query(concat!(
+            "SELECT id, bytes, why = ? AND NOT ",
+            needed!(),
+            " AS free FROM key_files
+             WHERE cluster = ? AND parts IS NOT NULL AND until > ? AND actor <> ? ORDER BY at, rowid"
+        ));
+        let query = query.bind(UPLOADED).bind(cluster.as_str()).bind(now.0).bind(by.to_owned());
+        let rows = self.all(query, READING).await?;
+        let mut files: Vec<(String, u64, bool)> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let bytes = u64::try_from(row.cell::<i64>("bytes")?).unwrap_or_default();
+            files.push((row.cell("id")?, bytes, row.cell::<i64>("free")? != 0));
+        }
+        let (dropped, missing) = too_many(&files, bytes, most);
+        for id in dropped {
+            let query = sqlx::query("DELETE FROM key_files WHERE id = ?").bind(id.to_owned());
+            self.execute(query, "dropping an old file of keys").await?;
+        }
+        Ok(missing)
+    }
+
+    /// Whether an unfinished operation needs a file.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn key_file_is_needed(&mut self, id: &KeyFileId) -> Result<bool> {
+        let query = sqlx::query(concat!("SELECT 1 FROM key_files WHERE id = ? AND ", needed!()));
+        Ok(self.optional(query.bind(id.as_str()), READING).await?.is_some())
+    }
+
     /// Begins a file; one of the same id that was begun before goes. Without an end it is dropped when `until` is over.
     ///
     /// # Errors
@@ -157,5 +227,21 @@ impl Tx {
         let query = sqlx::query("DELETE FROM key_files WHERE id = ?").bind(id.as_str());
         self.execute(query, "dropping a file of keys").await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::too_many;
+
+    #[test]
+    fn the_oldest_that_may_go_make_room_and_none_goes_in_vain() {
+        let file = |id: &str, bytes, free| (id.to_owned(), bytes, free);
+        let files = [file("before", 40, false), file("a", 30, true), file("b", 20, true)];
+        assert_eq!(too_many(&files, 10, 100), (vec![], 0));
+        assert_eq!(too_many(&files, 11, 100), (vec!["a"], 0));
+        assert_eq!(too_many(&files, 60, 100), (vec!["a", "b"], 0));
+        assert_eq!(too_many(&files, 61, 100), (vec![], 1), "nothing goes when that does not help");
+        assert_eq!(too_many(&[], u64::MAX, 5), (vec![], u64::MAX - 5));
     }
 }

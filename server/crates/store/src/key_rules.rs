@@ -1,6 +1,6 @@
 //! Rules of users for keys, and how the keys of clusters are handled. Invariant: a user's rules are replaced whole, and
-//! cannot be read without their order; they go with their user, and outlive clusters. What they allow is decided in
-//! `quorate_domain::access`.
+//! cannot be read without their order; they go with their user, and those for a cluster when it is forgotten. What they
+//! allow is decided in `quorate_domain::access`.
 
 use crate::{
     Result, Store, Tx,
@@ -92,6 +92,13 @@ impl Tx {
             .bind(rule.delete);
             self.execute(query, CHANGING).await?;
         }
+        Ok(())
+    }
+
+    /// Drops what all users' rules say of one cluster. Rules for every cluster stay, and the others keep their order.
+    pub(crate) async fn delete_key_rules_of(&mut self, cluster: &ClusterId) -> Result<()> {
+        let query = sqlx::query("DELETE FROM key_rules WHERE cluster = ?").bind(cluster.as_str());
+        self.execute(query, CHANGING).await?;
         Ok(())
     }
 

@@ -42,7 +42,7 @@ pub use data_dir::{DATABASE_FILE, DataDirLock, KEY_FILE};
 pub use error::StoreError;
 pub use hosts::HostAddress;
 pub use key::MasterKey;
-pub use key_files::KeptKeyFile;
+pub use key_files::{KeptKeyFile, UPLOADED};
 pub use key_undo::{KeptChange, KeptValue};
 pub use operations::{
     NewOperation, OperationRow,

@@ -146,6 +146,15 @@ impl Store {
     pub async fn operation(&self, id: &OperationId) -> Result<Option<OperationRow>> {
         one(&mut self.reader(), id).await
     }
+
+    /// Where it is, without reading its plan; none when there is no such operation.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn operation_state(&self, id: &OperationId) -> Result<Option<OperationState>> {
+        let query = sqlx::query("SELECT state FROM operations WHERE id = ?").bind(id.as_str());
+        self.reader().optional(query, READING).await?.as_ref().map(state).transpose()
+    }
 }
 
 impl Tx {

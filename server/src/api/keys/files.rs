@@ -9,7 +9,7 @@ use crate::{
         problem::ApiProblem,
     },
     state::AppState,
-    transfers::files::{UploadQuery, exported, kept},
+    transfers::files::{DownloadQuery, UploadQuery, downloaded, exported, kept},
 };
 use axum::{Json, body::Body as RawBody, extract::State, response::Response};
 use http::StatusCode;
@@ -19,7 +19,7 @@ use quorate_core::{
 };
 use quorate_domain::{
     ClusterId, KeyFileId, Problem, Scope,
-    keys::{ComparePage, CompareQuery, ImportMode, ImportPreview, Key, KeyFile},
+    keys::{ComparePage, CompareQuery, CompareValueQuery, ImportMode, ImportPreview, Key, KeyFile, ValueDiff},
     wide::Wide,
 };
 use serde::Deserialize;
@@ -77,6 +77,17 @@ pub async fn export_keys(
 pub struct PreviewQuery {
     /// What becomes of keys that are there already.
     pub mode: ImportMode,
+    /// Only the next keys from this record on: the `next` of the answer before. Without it all of the file is counted.
+    #[serde(default)]
+    pub from: Option<Wide>,
+}
+
+/// A key of a kept file.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FileKeyQuery {
+    /// The key.
+    key: Key,
 }
 
 /// Keeps a file of keys, so that it can be looked through and imported. The body is the file, at most 256 MiB; one with a
@@ -107,6 +118,48 @@ pub async fn list_key_files(
     Ok(Json(state.console.key_files(&permit).await?))
 }
 
+/// A kept file as NDJSON, streamed. `Quorate-Keys` says how many keys are in it, `Quorate-Left-Out` how many are not, because their
+/// values are masked or the caller may not read them.
+#[utoipa::path(get, path = "/api/v1/clusters/{id}/keys/files/{file}", tag = "keys",
+    params(("id" = ClusterId, Path), ("file" = KeyFileId, Path), DownloadQuery),
+    responses((status = 200, body = [u8], content_type = "application/x-ndjson",
+        headers(("Quorate-Keys" = String), ("Quorate-Left-Out" = String)))))]
+pub async fn get_key_file(
+    State(state): State<AppState>,
+    caller: Caller,
+    Ids(id, file): Ids<ClusterId, KeyFileId>,
+    Params(query): Params<DownloadQuery>,
+) -> Result<Response, ApiProblem> {
+    downloaded(&state, &caller.0, id, &file, &query).await
+}
+
+/// Drops a kept file before its time is over; not while an operation needs it.
+#[utoipa::path(delete, path = "/api/v1/clusters/{id}/keys/files/{file}", tag = "keys",
+    params(("id" = ClusterId, Path), ("file" = KeyFileId, Path)), responses((status = 204)))]
+pub async fn drop_key_file(
+    State(state): State<AppState>,
+    caller: Caller,
+    Ids(id, file): Ids<ClusterId, KeyFileId>,
+) -> Result<StatusCode, ApiProblem> {
+    let permit = state.console.permit::<act::WriteKeys>(&caller.0, Scope::Cluster(id)).await?;
+    state.console.drop_key_file(&permit, &file).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// How the value of a key in a kept file differs from what is there now.
+#[utoipa::path(get, path = "/api/v1/clusters/{id}/keys/files/{file}/diff", tag = "keys",
+    params(("id" = ClusterId, Path), ("file" = KeyFileId, Path), FileKeyQuery),
+    responses((status = 200, body = ValueDiff)))]
+pub async fn get_key_file_diff(
+    State(state): State<AppState>,
+    caller: Caller,
+    Ids(id, file): Ids<ClusterId, KeyFileId>,
+    Params(FileKeyQuery { key }): Params<FileKeyQuery>,
+) -> Result<Json<ValueDiff>, ApiProblem> {
+    let permit = state.console.permit::<act::ReadValues>(&caller.0, Scope::Keys(id, key.0.clone())).await?;
+    Ok(Json(state.console.import_diff(&permit, &file, &key).await?))
+}
+
 /// What an import of a kept file would do now. Changes nothing.
 #[utoipa::path(post, path = "/api/v1/clusters/{id}/keys/files/{file}/preview", tag = "keys",
     params(("id" = ClusterId, Path), ("file" = KeyFileId, Path)),
@@ -115,10 +168,10 @@ pub async fn preview_key_import(
     State(state): State<AppState>,
     caller: Caller,
     Ids(id, file): Ids<ClusterId, KeyFileId>,
-    Body(PreviewQuery { mode }): Body<PreviewQuery>,
+    Body(PreviewQuery { mode, from }): Body<PreviewQuery>,
 ) -> Result<Json<ImportPreview>, ApiProblem> {
     let permit = state.console.permit::<act::WriteKeys>(&caller.0, Scope::Cluster(id)).await?;
-    Ok(Json(state.console.preview_import(&permit, &file, mode).await?))
+    Ok(Json(state.console.preview_import(&permit, &file, mode, from).await?))
 }
 
 /// What differs between two clusters, two revisions or two prefixes, a slice an answer. Ask again with `after`, `revision` and
@@ -137,4 +190,21 @@ pub async fn compare_keys(
     let here = Scope::Keys(id.clone(), query.prefix.0.clone());
     let here = state.console.permit::<act::ReadValues>(&caller.0, here).await?;
     Ok(Json(state.console.compare_keys(&here, &there, &query).await?))
+}
+
+/// How the values of a key differ between two clusters, two revisions or two names.
+#[utoipa::path(post, path = "/api/v1/clusters/{id}/keys/compare/value", tag = "keys", params(("id" = ClusterId, Path)),
+    request_body = CompareValueQuery, responses((status = 200, body = ValueDiff)))]
+pub async fn compare_key_values(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<ClusterId>,
+    Body(query): Body<CompareValueQuery>,
+) -> Result<Json<ValueDiff>, ApiProblem> {
+    let (other, key) = query.there(&id);
+    let there = Scope::Keys(other.clone(), key.0.clone());
+    let there = state.console.permit::<act::ReadValues>(&caller.0, there).await?;
+    let here = Scope::Keys(id.clone(), query.key.0.clone());
+    let here = state.console.permit::<act::ReadValues>(&caller.0, here).await?;
+    Ok(Json(state.console.compare_values(&here, &there, &query).await?))
 }

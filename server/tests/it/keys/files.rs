@@ -33,6 +33,14 @@ async fn a_file_that_was_exported_comes_back_by_an_operation() {
     run(&keys, "import_keys", json!({"cluster": keys.cluster, "file": kept["id"], "mode": "skip"})).await;
     assert_eq!(keys.names(Role::Admin, "/app/", "", "100").await.len(), 31);
     assert_eq!(keys.bytes("/app/29").await, b"value 29");
+
+    let path = format!("/keys/files/{}", kept["id"].as_str().expect("an id"));
+    let file = keys.asked(Role::Operator, Method::GET, &path, &[]).send().await.expect("an answer");
+    assert_eq!(file.headers()["quorate-keys"], "31");
+    assert_eq!(file.headers()["content-disposition"], "attachment; filename=\"back.ndjson\"");
+    assert_eq!(file.text().await.expect("a whole file").lines().count(), 31);
+    let dropped = async || outcome(keys.asked(Role::Operator, Method::DELETE, &path, &[])).await.0;
+    assert_eq!((dropped().await, dropped().await), (StatusCode::NO_CONTENT, StatusCode::NOT_FOUND));
 }
 
 #[tokio::test(flavor = "multi_thread")]

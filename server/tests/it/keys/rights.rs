@@ -72,6 +72,26 @@ async fn a_rule_narrows_a_user_to_a_prefix_and_never_an_admin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rules_go_with_their_cluster_and_one_for_a_cluster_that_is_not_there_is_named() {
+    let keys = Keys::of(1).await;
+    let rule = |cluster: &Value, prefix: &str| json!({"cluster": cluster, "prefix": prefix, "read": true, "write": false, "delete": false});
+    let here = json!(keys.cluster);
+    let path = format!("/users/{}/key-rules", keys.app.user_id("operator").await);
+    keys.json(Method::PUT, &path, json!([rule(&here, "/team/"), rule(&Value::Null, "/all/")])).await;
+    keys.json(Method::DELETE, &format!("/clusters/{}", keys.cluster), Value::Null).await;
+    let left = json!([rule(&Value::Null, "/all/")]);
+    assert_eq!(keys.json(Method::GET, &path, Value::Null).await, left);
+
+    let rules = json!([rule(&Value::Null, "/all/"), rule(&here, "/team/"), rule(&here, "/other/")]);
+    let (status, problem) = outcome(keys.request(Role::Admin, Method::PUT, &path).json(&rules)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    let told: Vec<_> = problem["fields"].as_array().expect("fields").iter().map(|field| &field["field"]).collect();
+    assert_eq!(told, ["rules.1.cluster", "rules.2.cluster"], "{problem}");
+    assert!(problem["fields"][0]["message"].as_str().is_some_and(|m| m.contains(here.as_str().expect("id"))));
+    keys.json(Method::PUT, &path, left).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_masked_until_it_is_revealed_which_is_a_row() {
     let keys = Keys::of(1).await;
     let path = "/registry/secrets/default/db";

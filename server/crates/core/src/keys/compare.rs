@@ -2,7 +2,12 @@
 //! last; what is not visible on one side is not told of the other, because its absence would mean nothing; values are
 //! compared here and leave the console in no form.
 
-use super::{edit::read::meta_of, export::prefix_of};
+use super::{
+    edit::{about, read::meta_of},
+    export::prefix_of,
+    unhurried,
+    values::{masked_problem, missing},
+};
 use crate::{
     console::Console,
     error::CoreError,
@@ -10,11 +15,11 @@ use crate::{
 };
 use quorate_domain::{
     Action, ClusterId,
-    keys::{ComparePage, CompareQuery, DifferenceKind, Key, KeyDifference},
+    keys::{ComparePage, CompareQuery, CompareValueQuery, DifferenceKind, Key, KeyDifference, ValueDiff},
     wide::Wide,
 };
 use quorate_etcd::Pair;
-use quorate_keys::{Reader, Visible};
+use quorate_keys::{Reader, Visible, diff};
 use std::{cmp::Ordering, collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
@@ -108,6 +113,35 @@ impl Console {
         };
         let (revision, other_revision) = (Wide(one.reader.revision()), Wide(two.reader.revision()));
         Ok(ComparePage { differences, same: Wide(same), next, revision, other_revision })
+    }
+
+    /// How the values of a key differ on both sides; where it is not there, it counts as empty.
+    ///
+    /// # Errors
+    /// `NotFound` when neither side has it; `Conflict` for a compacted revision; `Forbidden` when it is masked on one of them.
+    pub async fn compare_values(
+        &self,
+        here: &Permit<act::ReadValues>,
+        there: &Permit<act::ReadValues>,
+        query: &CompareValueQuery,
+    ) -> Result<ValueDiff, CoreError> {
+        let (cluster, key) = about(here, &query.key)?;
+        let (other, other_key) = about(there, query.there(cluster).1)?;
+        if other != query.there(cluster).0 {
+            return Err(CoreError::internal("a permit for a cluster was asked for another one"));
+        }
+        if self.masked(here, cluster, key, false).await? || self.masked(there, other, other_key, false).await? {
+            return Err(masked_problem());
+        }
+        let (here, there) = tokio::try_join!(
+            self.pair_at(cluster, key, query.revision),
+            self.pair_at(other, other_key, query.other_revision)
+        )?;
+        let value = |pair: Option<Pair>| pair.map(|pair| pair.value);
+        match (value(there.0), value(here.0)) {
+            (None, None) => Err(missing(key, query.revision)),
+            (there, here) => unhurried(move || diff(&there.unwrap_or_default(), &here.unwrap_or_default())).await,
+        }
     }
 
     async fn side<'a>(

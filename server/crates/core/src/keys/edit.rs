@@ -165,7 +165,7 @@ impl Console {
     async fn check_carried(&self, actor: &Actor, cluster: &ClusterId, key: &Key, name: &Key) -> Result<(), CoreError> {
         if !may(actor, Action::ReadValues, cluster, key.as_bytes()) {
             let why = "A rename carries the value along: it takes the right to read it";
-            let object = format!("{cluster} {}", self.key_in_audit(cluster, key).await?);
+            let object = self.key_object(cluster, key).await?;
             self.record_denial(actor, "key.move", &object, why).await;
             return Err(Problem::new(ProblemKind::Forbidden, why).into());
         }

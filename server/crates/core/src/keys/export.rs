@@ -81,10 +81,9 @@ impl Console {
         let keys = self.count(cluster, &ranges, revision).await?;
         let everything = self.count(cluster, &readable.below(prefix), revision).await?;
         let header = self.header(cluster, query.format, revision).await?;
-        let draft = AuditDraft::by(permit.actor(), "key.export", &self.key_in_audit(cluster, &query.prefix).await?);
+        let draft = AuditDraft::by(permit.actor(), "key.export", &self.key_object(cluster, &query.prefix).await?);
         let with = if query.reveal && chosen != &open { ", with masked values" } else { "" };
-        let name = self.keys_of(cluster).await?;
-        let detail = format!("{name}: {keys} keys at revision {revision}, {}{with}", query.format.as_str());
+        let detail = format!("{keys} keys at revision {revision}, {}{with}", query.format.as_str());
         self.record(draft.detail(&detail)).await?;
         let (parts, taken) = mpsc::channel(AHEAD);
         let (console, from, format) = (self.clone(), cluster.clone(), query.format);

@@ -1,8 +1,7 @@
-//! Files of keys that the console keeps. Invariant: what is kept was read to its end and is sealed; a broken line refuses the whole
-//! file, by its number; a preview asks the same rules as the import and tells nobody of keys that they may not write. What
-//! files look like is `quorate_keys::files`', the import itself an operation.
+//! Files of keys that are brought. Invariant: what is kept was read to its end and is sealed; a broken line refuses the whole
+//! file, by its number, and each record that is kept knows its line. What files look like is `quorate_keys::files`', what
+//! becomes of those that are kept `kept`'s, what an import of one would do `preview`'s.
 
-use super::rules::may;
 use crate::{
     audit::AuditDraft,
     console::Console,
@@ -11,16 +10,16 @@ use crate::{
 };
 use futures::{Stream, StreamExt};
 use quorate_domain::{
-    Action, ClusterId, KeyFileId, Problem, ProblemKind,
-    keys::{FILE_MAX, ImportChange, ImportMode, ImportPreview, ImportWhat, KeyFile},
+    KeyFileId, Problem, ProblemKind,
+    keys::{FILE_MAX, KeyFile},
     wide::Wide,
 };
 use quorate_keys::{
     bulk::{self, PartWriter},
-    files::{FileFormat, Record, detect, read},
+    files::{FileFormat, Record, at_record, detect, read},
 };
-use quorate_store::KeptKeyFile;
-use secrecy::{ExposeSecret, SecretString};
+use quorate_store::UPLOADED;
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashSet,
@@ -29,8 +28,6 @@ use std::{
 };
 use tokio::{sync::mpsc, time::timeout};
 
-/// How long etcd may take to say what is there under a batch of keys.
-const ANSWER: Duration = Duration::from_secs(10);
 /// How long the next bytes of a file may be on their way.
 const CHUNK: Duration = Duration::from_secs(30);
 /// How long a file is kept, uploaded or of an operation.
@@ -40,16 +37,14 @@ const BEGUN_MILLIS: i64 = 60 * 60 * 1000;
 /// The largest file of a format that cannot be read line by line.
 const DOCUMENT_MAX: usize = 64 << 20;
 const AHEAD: usize = 4;
-const LISTED: u32 = 200;
 const NAME_MAX: usize = 120;
-/// The most problems, and keys, that a preview names.
-const NAMED: usize = 100;
 
 impl Console {
     /// Keeps a file of keys for the permit's cluster. `format` none: it is told by its beginning.
     ///
     /// # Errors
-    /// `Invalid` at `file` with the line that is broken; `NotFound`; the storage failed.
+    /// `Invalid` at `file` with the line that is broken; `Conflict` when all that is kept for the cluster would be too much;
+    /// `NotFound`; the storage failed.
     pub async fn keep_key_file<B: AsRef<[u8]>, E: std::fmt::Display>(
         &self,
         permit: &Permit<act::WriteKeys>,
@@ -68,10 +63,12 @@ impl Console {
             keys: Wide(0),
             at: now,
             actor: permit.actor().label(),
-            why: "uploaded".into(),
+            why: UPLOADED.into(),
             until: now.plus_millis(BEGUN_MILLIS),
         };
         let mut tx = self.0.store.begin().await?;
+        // What cannot be kept need not be sent.
+        self.make_room(&mut tx, cluster, "", 0).await?;
         tx.begin_key_file(&file).await?;
         tx.commit().await?;
         let (to_reader, from_body) = mpsc::channel(AHEAD);
@@ -83,20 +80,27 @@ impl Console {
             kept.and_then(|parts| fed.and(taken?.map_err(Into::into)).map(|(bytes, keys)| (parts, bytes, keys)));
         let (parts, bytes, keys) = match whole {
             Ok(whole) => whole,
-            Err(error) => {
-                let mut tx = self.0.store.begin().await?;
-                tx.delete_key_file(&file.id).await?;
-                tx.commit().await?;
-                return Err(error);
-            }
+            Err(error) => return self.forget_key_file(&file.id, error).await,
         };
         (file.bytes, file.keys, file.until) = (Wide(bytes), Wide(keys), now.plus_millis(KEPT_MILLIS));
         let mut tx = self.0.store.begin().await?;
+        if let Err(full) = self.make_room(&mut tx, cluster, "", bytes).await {
+            tx.rollback().await?;
+            return self.forget_key_file(&file.id, full).await;
+        }
         tx.end_key_file(&file.id, parts, (bytes, keys), file.until).await?;
         let draft = AuditDraft::by(permit.actor(), "key.upload", &cluster_name);
         draft.detail(&format!("{}: {keys} keys", file.id)).write(&mut tx, now).await?;
         tx.commit().await?;
         Ok(file)
+    }
+
+    /// Nothing stays of a file that cannot be kept.
+    async fn forget_key_file(&self, id: &KeyFileId, why: CoreError) -> Result<KeyFile, CoreError> {
+        let mut tx = self.0.store.begin().await?;
+        tx.delete_key_file(id).await?;
+        tx.commit().await?;
+        Err(why)
     }
 
     async fn keep_parts(&self, id: &KeyFileId, mut parts: mpsc::Receiver<String>) -> Result<u32, CoreError> {
@@ -108,96 +112,6 @@ impl Console {
             number += 1;
         }
         Ok(number)
-    }
-
-    /// The files that are kept for the permit's cluster, newest first.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub async fn key_files(&self, permit: &Permit<act::WriteKeys>) -> Result<Vec<KeyFile>, CoreError> {
-        Ok(self.0.store.key_files(permit.cluster()?, self.0.clock.now(), LISTED).await?)
-    }
-
-    /// What an import of a kept file would do now. Changes nothing.
-    ///
-    /// # Errors
-    /// `NotFound` for a file of another cluster or one that is not kept any more; `Unreachable`.
-    pub async fn preview_import(
-        &self,
-        permit: &Permit<act::WriteKeys>,
-        id: &KeyFileId,
-        mode: ImportMode,
-    ) -> Result<ImportPreview, CoreError> {
-        let cluster = permit.cluster()?;
-        let kept = self.key_file_of(cluster, id).await?;
-        let mut preview = Preview::default();
-        for number in 0..kept.parts {
-            let mut fit = Vec::new();
-            for record in self.records(id, number).await? {
-                preview.looked += 1;
-                let mine = may(permit.actor(), Action::WriteKeys, cluster, record.key.as_bytes());
-                let rights = (!mine).then(|| "you may not write its key".to_owned());
-                match rights.or_else(|| bulk::unfit(&record)) {
-                    Some(why) => preview.problem(why),
-                    None => fit.push(record),
-                }
-            }
-            for batch in bulk::batches(fit) {
-                let ask = async |client| bulk::found(&client, &batch, ANSWER).await;
-                let there = self.ask_for_keys(cluster, ask).await?;
-                for record in batch {
-                    let what = bulk::decide(mode, &record, there.get(record.key.as_bytes()), None);
-                    preview.note(record, what);
-                }
-            }
-        }
-        Ok(preview.told)
-    }
-
-    /// A kept file of this cluster.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub(crate) async fn key_file_of(&self, cluster: &ClusterId, id: &KeyFileId) -> Result<KeptKeyFile, CoreError> {
-        let kept = self.0.store.key_file(id, self.0.clock.now()).await?;
-        kept.filter(|kept| kept.file.cluster == *cluster).ok_or_else(|| CoreError::not_found("file of keys", id))
-    }
-
-    /// The records of one part of a kept file.
-    ///
-    /// # Errors
-    /// The storage failed, or the part is not what was kept.
-    pub(crate) async fn records(&self, id: &KeyFileId, number: u32) -> Result<Vec<Record>, CoreError> {
-        let part = self.0.store.key_file_part(id, number).await?;
-        bulk::records_of(part.expose_secret()).map_err(|error| CoreError::caused("a kept file cannot be read", error))
-    }
-}
-
-/// A preview that is being made.
-#[derive(Default)]
-struct Preview {
-    told: ImportPreview,
-    looked: u64,
-}
-
-impl Preview {
-    fn problem(&mut self, why: String) {
-        if self.told.problems.len() < NAMED {
-            self.told.problems.push((Wide(self.looked), why));
-        }
-    }
-
-    fn note(&mut self, record: Record, what: ImportWhat) {
-        let counted = match what {
-            ImportWhat::Add => &mut self.told.adds,
-            ImportWhat::Change => &mut self.told.changes,
-            ImportWhat::Same => &mut self.told.same,
-            ImportWhat::Skip => &mut self.told.skipped,
-        };
-        counted.0 += 1;
-        if self.told.sample.len() < NAMED {
-            self.told.sample.push(ImportChange { key: record.key, what });
-        }
     }
 }
 
@@ -247,12 +161,15 @@ fn take_apart(
     };
     let mut writer = PartWriter::new().map_err(|error| at_file(error.to_string()))?;
     let mut known: HashSet<[u8; 16]> = HashSet::new();
-    for record in read(input, format, most) {
+    let mut records = read(input, format, most);
+    while let Some(record) = records.next() {
         let record = record.map_err(|error| at_file(error.to_string()))?;
+        let line = records.line();
         if !known.insert(short(&record)) {
-            let why = format!("Record {}: its key {} is in the file a second time", writer.keys() + 1, record.key);
-            return Err(at_file(why));
+            let why = format!("the key {} is in the file a second time", record.key);
+            return Err(at_file(format!("Line {line}: {}", at_record(writer.keys() + 1, line, &why))));
         }
+        let record = Record { line: Some(Wide(line)), ..record };
         let part = writer.record(&record).map_err(|error| at_file(error.to_string()))?;
         if let Some(part) = part
             && parts.blocking_send(part).is_err()

@@ -82,15 +82,16 @@ impl Console {
             return Err(Problem::field("ttl", format!("A lease lives for 1 to {TTL_MAX} seconds")).into());
         }
         let client = self.key_client(cluster).await?;
-        let told = format!("{} s", grant.ttl);
-        self.record(row(actor, "lease.grant", cluster).detail(&told)).await?;
+        let (object, told) = (self.cluster_object(cluster).await?, format!("{} s", grant.ttl));
+        self.record(AuditDraft::by(actor, "lease.grant", &object).detail(&told)).await?;
         match client.member().grant_lease(grant.ttl, ANSWER).await {
             Ok(id) => {
                 let id = LeaseId(id.cast_unsigned());
-                self.record(row(actor, "lease.grant", cluster).detail(&format!("{told}, lease {id}"))).await?;
+                self.record(AuditDraft::by(actor, "lease.grant", &object).detail(&format!("{told}, lease {id}")))
+                    .await?;
                 Ok(Lease { id, ttl: grant.ttl, granted: grant.ttl, keys: Vec::new(), key_count: 0 })
             }
-            Err(error) => Err(self.refused(row(actor, "lease.grant", cluster), error).await?),
+            Err(error) => Err(self.refused(AuditDraft::by(actor, "lease.grant", &object), error).await?),
         }
     }
 
@@ -102,22 +103,24 @@ impl Console {
         let (cluster, actor) = (permit.cluster()?, permit.actor());
         let visible = self.visible_to(actor, cluster).await?;
         let lease = self.read_lease(cluster, id).await?.ok_or_else(|| gone(id))?;
-        let told = format!("lease {id}");
+        let (object, told) = (self.cluster_object(cluster).await?, format!("lease {id}"));
         if let Some(why) = not_mine(actor, Action::WriteKeys, cluster, &lease) {
-            self.record_denial(actor, "lease.keep_alive", cluster.as_str(), &format!("{told}: {why}")).await;
+            self.record_denial(actor, "lease.keep_alive", &object, &format!("{told}: {why}")).await;
             return Err(Problem::new(ProblemKind::Forbidden, why).into());
         }
         let client = self.key_client(cluster).await?;
-        self.record(row(actor, "lease.keep_alive", cluster).detail(&told)).await?;
+        self.record(AuditDraft::by(actor, "lease.keep_alive", &object).detail(&told)).await?;
         match client.member().keep_lease_alive(id.0.cast_signed(), ANSWER).await {
             Ok(ttl) if ttl > 0 => {}
             Ok(_) => {
-                let failed = row(actor, "lease.keep_alive", cluster).outcome(AuditOutcome::Failed);
+                let failed = AuditDraft::by(actor, "lease.keep_alive", &object).outcome(AuditOutcome::Failed);
                 self.record(failed.detail(&format!("{told} has ended"))).await?;
                 return Err(gone(id));
             }
             Err(error) => {
-                return Err(self.refused(row(actor, "lease.keep_alive", cluster).detail(&told), error).await?);
+                return Err(self
+                    .refused(AuditDraft::by(actor, "lease.keep_alive", &object).detail(&told), error)
+                    .await?);
             }
         }
         let reply = self.read_lease(cluster, id).await?.ok_or_else(|| gone(id))?;
@@ -134,9 +137,10 @@ impl Console {
         let lease = self.read_lease(cluster, id).await?.ok_or_else(|| gone(id))?;
         let count = lease.keys.len();
         let told = format!("lease {id}, {count} {} with it", if count == 1 { "key goes" } else { "keys go" });
-        let draft = || row(actor, "lease.revoke", cluster);
+        let object = self.cluster_object(cluster).await?;
+        let draft = || AuditDraft::by(actor, "lease.revoke", &object);
         if let Some(why) = not_mine(actor, Action::DeleteKeys, cluster, &lease) {
-            self.record_denial(actor, "lease.revoke", cluster.as_str(), &format!("lease {id}: {why}")).await;
+            self.record_denial(actor, "lease.revoke", &object, &format!("lease {id}: {why}")).await;
             return Err(Problem::new(ProblemKind::Forbidden, why).into());
         }
         self.record(draft().detail(&told)).await?;
@@ -164,10 +168,6 @@ impl Console {
         let reply = self.ask_for_keys(cluster, async |client| client.lease(id, true, ANSWER).await).await?;
         Ok(Some(reply).filter(|lease| lease.ttl >= 0))
     }
-}
-
-fn row(actor: &Actor, action: &str, cluster: &ClusterId) -> AuditDraft {
-    AuditDraft::by(actor, action, cluster.as_str())
 }
 
 /// Why `actor` may not do `action` with all keys of a lease; none if it may.

@@ -10,10 +10,11 @@ use crate::{
 };
 use quorate_domain::{
     Action, ClusterId, Problem, Role, UserId,
-    keys::{self, Key, KeyRule, RULES_MAX},
+    keys::{self, KeyRule, RULES_MAX},
+    problem::FieldError,
 };
 use quorate_keys::Visible;
-use sha2::{Digest, Sha256};
+use quorate_store::Tx;
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -94,15 +95,6 @@ impl Console {
         }
     }
 
-    /// A key as audit rows say it: itself, or where that is wanted its SHA-256.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub(crate) async fn key_in_audit(&self, cluster: &ClusterId, key: &Key) -> Result<String, CoreError> {
-        let hashed = self.key_settings_of(cluster).await?.hash_in_audit;
-        Ok(if hashed { hash(key) } else { key.to_string() })
-    }
-
     /// The rules of a user.
     ///
     /// # Errors
@@ -125,8 +117,11 @@ impl Console {
     ) -> Result<(), CoreError> {
         let row = self.0.store.user(user).await?.ok_or_else(|| CoreError::not_found("user", user))?;
         self.check_accounts(permit.actor(), "user.key_rules", &row.name).await?;
-        self.check_rules(rules).await?;
         let mut tx = self.0.store.begin().await?;
+        if let Err(problem) = check_rules(&mut tx, rules).await? {
+            tx.rollback().await?;
+            return Err(problem.into());
+        }
         if tx.key_rules(user).await? == rules {
             tx.rollback().await?;
             return Ok(());
@@ -142,34 +137,32 @@ impl Console {
         tx.commit().await?;
         Ok(())
     }
+}
 
-    async fn check_rules(&self, rules: &[KeyRule]) -> Result<(), CoreError> {
-        if rules.len() > RULES_MAX {
-            return Err(Problem::field("rules", format!("A user has at most {RULES_MAX} rules")).into());
-        }
-        for (at, rule) in rules.iter().enumerate() {
-            if let Some(why) = rule.problem() {
-                return Err(Problem::field(format!("rules.{at}.prefix"), why).into());
-            }
-            if let Some(cluster) = &rule.cluster
-                && self.0.store.cluster(cluster).await?.is_none()
-            {
-                return Err(
-                    Problem::field(format!("rules.{at}.cluster"), format!("There is no cluster {cluster}")).into()
-                );
-            }
-        }
-        Ok(())
+/// What is wrong with rules, all of it. Asked within the change, so that no cluster is forgotten between.
+async fn check_rules(tx: &mut Tx, rules: &[KeyRule]) -> Result<Result<(), Problem>, CoreError> {
+    if rules.len() > RULES_MAX {
+        return Ok(Err(Problem::field("rules", format!("A user has at most {RULES_MAX} rules"))));
     }
+    let mut wrong = Vec::new();
+    for (at, rule) in rules.iter().enumerate() {
+        if let Some(message) = rule.problem() {
+            wrong.push(FieldError { field: format!("rules.{at}.prefix"), message });
+        }
+        if let Some(cluster) = &rule.cluster
+            && tx.cluster(cluster).await?.is_none()
+        {
+            let message =
+                format!("The cluster {cluster} is not in this console: choose another for this rule, or remove it");
+            wrong.push(FieldError { field: format!("rules.{at}.cluster"), message });
+        }
+    }
+    Ok(if wrong.is_empty() { Ok(()) } else { Err(Problem::invalid(wrong)) })
 }
 
 /// Whether `actor` may do `action` with `key`.
 pub(super) fn may(actor: &Actor, action: Action, cluster: &ClusterId, key: &[u8]) -> bool {
     keys::may(actor.role, &actor.key_rules, action, cluster, key)
-}
-
-fn hash(key: &Key) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(key.as_bytes())))
 }
 
 /// Rules in words: `/app/ read, write; /tmp/ (c-…) see`.
@@ -190,6 +183,7 @@ fn words(rules: &[KeyRule]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_domain::keys::Key;
 
     #[test]
     fn rules_read_as_a_person_would_say_them() {
@@ -197,11 +191,5 @@ mod tests {
             |prefix: &str, read, write| KeyRule { cluster: None, prefix: Key::raw(prefix), read, write, delete: false };
         assert_eq!(words(&[]), "none: the role decides");
         assert_eq!(words(&[rule("/app/", true, true), rule("", false, false)]), "/app/ read, write; all keys see");
-    }
-
-    #[test]
-    fn a_hashed_key_is_the_sha256_that_anybody_can_reckon() {
-        let known = "sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
-        assert_eq!(hash(&Key::raw("a")), known);
     }
 }

@@ -149,7 +149,7 @@ impl Console {
     }
 
     /// Whether the value stays masked; that it does not is written down before it is read.
-    async fn masked(
+    pub(super) async fn masked(
         &self,
         permit: &Permit<act::ReadValues>,
         cluster: &ClusterId,
@@ -160,15 +160,14 @@ impl Console {
             return Ok(false);
         }
         if reveal {
-            let object = self.key_in_audit(cluster, key).await?;
-            let name = self.keys_of(cluster).await?;
-            self.record(AuditDraft::by(permit.actor(), "key.reveal", &object).detail(&name)).await?;
+            let object = self.key_object(cluster, key).await?;
+            self.record(AuditDraft::by(permit.actor(), "key.reveal", &object)).await?;
         }
         Ok(!reveal)
     }
 
     /// The key as it was at a revision, or is now, and the cluster's revision.
-    async fn pair_at(
+    pub(super) async fn pair_at(
         &self,
         cluster: &ClusterId,
         key: &Key,
@@ -210,57 +209,22 @@ fn merged(query: &MergeQuery) -> Result<Merged, CoreError> {
     Ok(Merged { text, conflicts: u32::try_from(conflicts).unwrap_or(u32::MAX) })
 }
 
-fn missing(key: &Key, at: Option<Wide>) -> CoreError {
+pub(super) fn missing(key: &Key, at: Option<Wide>) -> CoreError {
     match at {
         None => CoreError::not_found("key", key),
         Some(at) => Problem::new(ProblemKind::NotFound, format!("There was no key {key} at revision {}", at.0)).into(),
     }
 }
 
-fn masked_problem() -> CoreError {
+pub(super) fn masked_problem() -> CoreError {
     Problem::new(ProblemKind::Forbidden, "The value of this key is masked")
         .with_detail("Reveal it first: that is written to the audit trail.")
         .into()
 }
 
 fn view_of(key: &Key, pair: &Pair, revision: i64, look: Look) -> ValueView {
-    let meta = meta_of(pair);
-    let (key, revision) = (key.clone(), wide(revision));
-    if look.masked {
-        return ValueView {
-            key,
-            meta,
-            revision,
-            ttl: None,
-            detected: Form::Text,
-            forms: Vec::new(),
-            form: Form::Text,
-            text: String::new(),
-            tree: Vec::new(),
-            cut: false,
-            masked: true,
-            gzip: false,
-            is_text: false,
-            kubernetes: None,
-        };
-    }
-    let shown = forms::view(&pair.value, look.form, look.all);
-    ValueView {
-        key,
-        meta,
-        revision,
-        ttl: None,
-        detected: shown.detected,
-        forms: shown.forms,
-        form: shown.form,
-        text: shown.text,
-        tree: shown.tree,
-        cut: shown.cut,
-        masked: false,
-        gzip: shown.gzip,
-        is_text: shown.is_text,
-        kubernetes: shown.kubernetes,
-    }
+    let view = ValueView::masked(key.clone(), meta_of(pair), wide(revision));
+    if look.masked { view } else { forms::show(view, &pair.value, look.form, look.all) }
 }
 
 #[cfg(test)]

@@ -2,7 +2,12 @@
 //! key, and for every key that could be touched. What such an operation does is a kind of `quorate_operations`.
 
 use super::rules::may;
-use crate::{actor::Actor, console::Console, error::CoreError, permit::act};
+use crate::{
+    actor::Actor,
+    console::Console,
+    error::CoreError,
+    permit::{Permit, act},
+};
 use quorate_domain::{
     Action, ClusterId, KeyFileId, Problem, ProblemKind, Scope,
     keys::{self, CopyKeysParams, DeleteKeysParams, ImportKeysParams, Key},
@@ -38,8 +43,27 @@ impl Console {
         Ok(())
     }
 
+    /// The clusters of which the permit's holder may write some keys: ids and names. Which keys is asked when there is a plan.
+    ///
+    /// # Errors
+    /// The console is not running.
+    pub async fn clusters_to_write(
+        &self,
+        permit: &Permit<act::ViewClusters>,
+    ) -> Result<Vec<(ClusterId, String)>, CoreError> {
+        let actor = permit.actor();
+        let may = |id: &ClusterId| keys::may_somewhere(actor.role, &actor.key_rules, Action::WriteKeys, id);
+        let all = self.fleet(permit).await?.into_iter().filter(|view| may(&view.id));
+        Ok(all.map(|view| (view.id, view.name)).collect())
+    }
+
     /// Refuses a file with a key that `actor` may not write.
-    async fn check_file(&self, actor: &Actor, cluster: &ClusterId, file: &KeyFileId) -> Result<(), CoreError> {
+    pub(super) async fn check_file(
+        &self,
+        actor: &Actor,
+        cluster: &ClusterId,
+        file: &KeyFileId,
+    ) -> Result<(), CoreError> {
         if keys::prefixes(actor.role, &actor.key_rules, Action::WriteKeys, cluster).is_none() {
             return Ok(());
         }

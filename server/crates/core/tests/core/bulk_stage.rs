@@ -4,6 +4,7 @@ use crate::orders;
 use quorate_core::{
     Actor, Console, Via, act,
     clock::SystemClock,
+    config::Config,
     keys::FileFormat,
     permit::{Act, Permit},
 };
@@ -26,8 +27,13 @@ pub struct Stage {
 
 impl Stage {
     pub async fn raise() -> Self {
+        Self::raise_with(|_| {}).await
+    }
+
+    /// With other settings of the console.
+    pub async fn raise_with(change: impl FnOnce(&mut Config)) -> Self {
         let etcd = EtcdCluster::start(1).await;
-        let (console, _, dir) = orders::console(&etcd, Arc::new(SystemClock)).await;
+        let (console, _, dir) = orders::console_with(&etcd, Arc::new(SystemClock), change).await;
         let id = orders::record(&etcd).id;
         let stage = Self { etcd, console, id, _dir: dir };
         let view = stage.permit::<act::ViewClusters>(&Actor::cli(), stage.cluster()).await;

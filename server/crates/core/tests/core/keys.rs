@@ -133,7 +133,7 @@ async fn a_masked_value_is_shown_only_when_asked_for_and_that_is_audited() {
     let trail = stage.console.permit::<act::ViewAudit>(&Actor::cli(), Scope::Global).await.expect("permit");
     let rows = stage.console.audit_page(&trail, None, 10).await.expect("rows").events;
     let reveals: Vec<_> = rows.iter().filter(|row| row.action == "key.reveal").collect();
-    assert_eq!((reveals.len(), reveals[0].object.as_str()), (1, key));
+    assert_eq!((reveals.len(), reveals[0].object.as_str()), (1, "orders /registry/secrets/default/token"));
 
     let rule = KeyRule { cluster: None, prefix: Key::raw("/app/"), read: true, write: true, delete: true };
     let anna = somebody(Role::Operator, vec![rule]);

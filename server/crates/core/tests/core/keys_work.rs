@@ -6,7 +6,7 @@ use quorate_core::{Actor, act};
 use quorate_domain::{
     OperationId, Problem, ProblemKind, Role, Scope,
     keys::{KeyFile, KeyRule},
-    operation::{OperationDetail, OperationState},
+    operation::{Choice, Counted, OperationDetail, OperationState, StepState},
     plan::{PlanRequest, PlanView, StartOutcome, StartRequest},
 };
 use quorate_testkit::{etcd::PATIENCE, until::until_some};
@@ -79,6 +79,55 @@ async fn a_prefix_goes_but_for_what_was_written_after_the_review_and_comes_back_
     done(&stage, &back).await;
     assert_eq!(stage.value("/app/249").await.as_deref(), Some("value of 249"));
     assert_eq!(stage.value("/app/007").await.as_deref(), Some("somebody was faster"), "what is there stays");
+}
+
+#[tokio::test]
+async fn an_import_stops_between_two_batches_and_its_undo_takes_back_what_it_wrote() {
+    const KEYS: usize = 20_000;
+    let stage = Stage::raise().await;
+    stage.put("/in/00000", "was there").await;
+    let write = stage.permit::<act::WriteKeys>(&Actor::cli(), stage.cluster()).await;
+    let lines: String = (0..KEYS).map(|n| format!("{{\"key\":\"/in/{n:05}\",\"value\":\"new\"}}\n")).collect();
+    let body = futures::stream::iter([Ok::<_, std::io::Error>(lines)]);
+    let file = stage.console.keep_key_file(&write, "f", None, body).await.expect("kept");
+    let params = json!({"cluster": stage.id(), "file": file.id, "mode": "overwrite"});
+    let plan = plan(&stage, &Actor::cli(), "import_keys", params).await.expect("a plan");
+    let id = start(&stage, &plan).await;
+
+    // It is in the second step once that says how far it is; two hundred batches take much longer than a press.
+    let view = stage.permit::<act::ViewOperations>(&Actor::cli(), Scope::Global).await;
+    until_some(PATIENCE, "the keys are being written", async || {
+        let lines = stage.console.output(&view, &id, 0).await.expect("output");
+        lines.iter().any(|line| line.step == 1 && Counted::read(&line.text).is_some()).then_some(())
+    })
+    .await;
+    stage.console.steer(&Actor::cli(), &id, Choice::Cancel).await.expect("cancelled");
+    let detail = ended(&stage, &id).await;
+    assert_eq!((detail.summary.state, detail.steps[1]), (OperationState::Stuck, StepState::Stopped));
+    assert!(detail.choices.contains(&Choice::Undo) && detail.choices.contains(&Choice::Retry), "{:?}", detail.choices);
+    assert_eq!(stage.value("/in/00000").await.as_deref(), Some("new"));
+    assert_eq!(stage.value(&format!("/in/{:05}", KEYS - 1)).await, None, "it did not come so far");
+
+    stage.console.steer(&Actor::cli(), &id, Choice::Undo).await.expect("undone");
+    assert_eq!(ended(&stage, &id).await.summary.state, OperationState::Unwound);
+    assert_eq!(stage.value("/in/00000").await.as_deref(), Some("was there"));
+    assert_eq!(stage.value("/in/00001").await, None);
+}
+
+#[tokio::test]
+async fn clusters_to_copy_to_are_those_with_keys_that_may_be_written() {
+    let stage = Stage::raise().await;
+    let targets = async |actor: &Actor| {
+        let permit = stage.permit::<act::ViewClusters>(actor, Scope::Global).await;
+        let all = stage.console.clusters_to_write(&permit).await.expect("clusters");
+        all.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    let rule =
+        |write| KeyRule { cluster: None, prefix: "/a/".parse().expect("a key"), read: true, write, delete: false };
+    assert_eq!(targets(&Stage::somebody(Role::Operator, vec![])).await, [stage.id().clone()]);
+    assert_eq!(targets(&Stage::somebody(Role::Operator, vec![rule(true)])).await, [stage.id().clone()]);
+    assert!(targets(&Stage::somebody(Role::Operator, vec![rule(false)])).await.is_empty());
+    assert!(targets(&Stage::somebody(Role::Viewer, vec![])).await.is_empty());
 }
 
 #[tokio::test]

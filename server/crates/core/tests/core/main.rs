@@ -1,9 +1,12 @@
 //! The core's integration tests: one binary, one module a noun.
 
 mod bulk_stage;
+mod edit_stage;
 mod keys;
 mod keys_bulk;
 mod keys_edit;
+mod keys_history;
+mod keys_undo;
 mod keys_work;
 mod live;
 mod opened;

@@ -39,6 +39,15 @@ pub fn record(etcd: &EtcdCluster) -> ClusterRecord {
 
 /// A console that runs over a store in which `etcd` is; the directory goes with what is returned last.
 pub async fn console(etcd: &EtcdCluster, clock: Arc<dyn Clock>) -> (Console, Store, TempDir) {
+    console_with(etcd, clock, |_| {}).await
+}
+
+/// The same with other settings.
+pub async fn console_with(
+    etcd: &EtcdCluster,
+    clock: Arc<dyn Clock>,
+    change: impl FnOnce(&mut Config),
+) -> (Console, Store, TempDir) {
     // Sockets lie in it, whose paths must be short.
     let dir = tempfile::Builder::new().prefix("q").tempdir().expect("a directory");
     let key = MasterKey::load_or_create(dir.path(), None).expect("a key");
@@ -46,7 +55,9 @@ pub async fn console(etcd: &EtcdCluster, clock: Arc<dyn Clock>) -> (Console, Sto
     let mut tx = store.begin().await.expect("a change");
     tx.insert_cluster(&record(etcd)).await.expect("the cluster");
     tx.commit().await.expect("commit");
-    let console = Console::new(store.clone(), clock, Config::new(dir.path().to_owned()));
+    let mut config = Config::new(dir.path().to_owned());
+    change(&mut config);
+    let console = Console::new(store.clone(), clock, config);
     console.bring_up().await.expect("up");
     (console, store, dir)
 }

@@ -157,6 +157,8 @@ pub struct ImportChange {
     pub key: Key,
     /// What would be done.
     pub what: ImportWhat,
+    /// The line of the file where it stands, from 1.
+    pub line: Wide,
 }
 
 /// What an import would do.
@@ -171,10 +173,40 @@ pub struct ImportPreview {
     pub same: Wide,
     /// Keys that are there with another value, and would stay.
     pub skipped: Wide,
-    /// Records that cannot be written: the number of each in the file, from 1, and why; the first 100.
+    /// Records that cannot be written: the line of each in the file that was uploaded, from 1, and why; the first 100.
     pub problems: Vec<(Wide, String)>,
-    /// The first 100 keys.
+    /// The first 100 keys that differ from what is there.
     pub sample: Vec<ImportChange>,
+    /// `from` of the question for the next 100; none when these are the last ones.
+    pub next: Option<Wide>,
+}
+
+/// The value of a key of a comparison, on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CompareValueQuery {
+    /// The key.
+    pub key: Key,
+    /// As it was at this revision; now, if none.
+    #[serde(default)]
+    pub revision: Option<Wide>,
+    /// With one of this cluster; the same, if none.
+    #[serde(default)]
+    pub other: Option<ClusterId>,
+    /// With this key; the same, if none.
+    #[serde(default)]
+    pub other_key: Option<Key>,
+    /// As the other one was at this revision; now, if none.
+    #[serde(default)]
+    pub other_revision: Option<Wide>,
+}
+
+impl CompareValueQuery {
+    /// The other side, seen from `cluster`: which cluster, and which key.
+    pub fn there<'a>(&'a self, cluster: &'a ClusterId) -> (&'a ClusterId, &'a Key) {
+        (self.other.as_ref().unwrap_or(cluster), self.other_key.as_ref().unwrap_or(&self.key))
+    }
 }
 
 /// What is compared. Asked again with `after`, `revision` and `other_revision` of the answer before until there is no `next`.

@@ -96,6 +96,28 @@ pub struct ValueView {
     pub kubernetes: Option<KubernetesObject>,
 }
 
+impl ValueView {
+    /// A value of which nothing is shown.
+    pub fn masked(key: Key, meta: KeyMeta, revision: Wide) -> Self {
+        Self {
+            key,
+            meta,
+            revision,
+            ttl: None,
+            detected: Form::Text,
+            forms: Vec::new(),
+            form: Form::Text,
+            text: String::new(),
+            tree: Vec::new(),
+            cut: false,
+            masked: true,
+            gzip: false,
+            is_text: false,
+            kubernetes: None,
+        }
+    }
+}
+
 /// One line of a JSON tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -38,7 +38,7 @@ impl Progress {
         let Some(&now) = self.steps.get(step) else { return Err(illegal(self)) };
         let (new_step, new_state) = match (kind, self.state, now) {
             // Running again is how a crash between "started" and its end shows; the effect is observed first.
-            (K::Started, O::Running, S::Waiting | S::Failed | S::Running | S::Undone)
+            (K::Started, O::Running, S::Waiting | S::Failed | S::Stopped | S::Running | S::Undone)
                 if self.next_step() == Some(step) =>
             {
                 (S::Running, O::Running)
@@ -48,12 +48,16 @@ impl Progress {
                 (S::Done, if last { O::Done } else { self.state })
             }
             // From failed: it was retried, and the console found that it cannot run it.
-            (K::Failed, O::Running | O::Cancelling, S::Running | S::Waiting | S::Failed) => (S::Failed, O::Stuck),
+            (K::Failed, O::Running | O::Cancelling, S::Running | S::Waiting | S::Failed | S::Stopped) => {
+                (S::Failed, O::Stuck)
+            }
             (K::Skipped, O::Stuck, S::Failed) => {
                 let last = self.steps.iter().enumerate().all(|(i, s)| i == step || matches!(s, S::Done | S::Skipped));
                 (S::Skipped, if last { O::Done } else { O::Running })
             }
             (K::CancelRequested, O::Running, s) => (s, O::Cancelling),
+            // It was begun, so an undo takes back what it did by then.
+            (K::Cancelled, O::Cancelling, S::Running) => (S::Stopped, O::Stuck),
             (K::Cancelled, O::Cancelling, s) => (s, O::Stuck),
             (K::Retried, O::Stuck, S::UndoFailed) => (S::Undoing, O::Undoing),
             (K::Retried, O::Stuck, s) if !self.steps.contains(&S::UndoFailed) => (s, O::Running),
@@ -158,6 +162,19 @@ mod tests {
         ] {
             assert!(run(2, bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_step_that_was_stopped_within_goes_on_or_is_taken_back() {
+        let stopped = [(0, K::Started), (0, K::Succeeded), (1, K::Started), (1, K::CancelRequested), (1, K::Cancelled)];
+        let p = run(3, &stopped).expect("legal");
+        assert_eq!((p.state, p.steps[1]), (O::Stuck, StepState::Stopped));
+        assert_eq!(choices(&p, &[true; 3], None), [Choice::Retry, Choice::Undo, Choice::HandOver]);
+        assert!(!choices(&p, &[true; 3], Some(1)).contains(&Choice::Undo), "it was begun");
+        let on = [&stopped[..], &[(1, K::Retried), (1, K::Started), (1, K::Succeeded)]].concat();
+        assert_eq!(run(3, &on).expect("legal").state, O::Running);
+        let back = [&stopped[..], &[(1, K::UndoRequested), (1, K::UndoStarted)]].concat();
+        assert_eq!(run(3, &back).expect("legal").state, O::Undoing);
     }
 
     #[test]

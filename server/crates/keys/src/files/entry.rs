@@ -27,6 +27,8 @@ pub(super) struct Entry<'a> {
     mod_revision: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    line: Option<Cow<'a, str>>,
 }
 
 impl<'a> Entry<'a> {
@@ -42,6 +44,7 @@ impl<'a> Entry<'a> {
             create_revision: number(record.create_revision),
             mod_revision: number(record.mod_revision),
             version: number(record.version),
+            line: number(record.line),
         }
     }
 
@@ -65,6 +68,7 @@ impl<'a> Entry<'a> {
             create_revision: number(self.create_revision, "create_revision")?,
             mod_revision: number(self.mod_revision, "mod_revision")?,
             version: number(self.version, "version")?,
+            line: number(self.line, "line")?,
         })
     }
 }
@@ -113,6 +117,7 @@ impl EtcdctlKv {
             create_revision: known(self.create_revision),
             mod_revision: known(self.mod_revision),
             version: known(self.version),
+            line: None,
         })
     }
 }

@@ -19,7 +19,28 @@ use std::{
 
 /// The records of a file, in its order. After the error of a line come the records after it, where the format is one of
 /// lines; other formats end with what makes them unreadable.
-pub struct Records<R>(Source<R>);
+pub struct Records<R> {
+    source: Source<R>,
+    line: u64,
+    given: u64,
+}
+
+impl<R> Records<R> {
+    /// The line where the last record began, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// What is wrong with a record of a document. Several can stand on one line, or one on several: its number tells which it is.
+    fn wrong(&self, line: u64, why: &str) -> ImportError {
+        ImportError { line, message: at_record(self.given, line, why) }
+    }
+}
+
+/// `why`, with the record's number where its line does not tell which record it is.
+pub fn at_record(number: u64, line: u64, why: &str) -> String {
+    if number == line { why.to_owned() } else { format!("record {number}: {why}") }
+}
 
 enum Source<R> {
     Lines { input: R, line: u64, most: usize, simple: bool },
@@ -40,35 +61,41 @@ pub fn read<R: BufRead>(input: R, format: FileFormat, most: usize) -> Records<R>
         }
         FileFormat::Yaml => document(input, most).and_then(|text| entries(&text)),
     };
-    Records(source.unwrap_or_else(Source::Broken))
+    Records { source: source.unwrap_or_else(Source::Broken), line: 0, given: 0 }
 }
 
 impl<R: BufRead> Iterator for Records<R> {
     type Item = Result<Record, ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
+        self.given += 1;
+        match &mut self.source {
             Source::Lines { input, line, most, simple } => {
                 let next = if *simple { two_lines(input, line, *most) } else { one_line(input, line, *most) };
+                // The value of a key stands on the line after it.
+                self.line = *line - u64::from(*simple).min(*line);
                 match next {
                     Next::Record(record) => Some(record),
                     Next::End => None,
                     Next::Broken(error) => {
-                        self.0 = Source::Ended;
+                        self.source = Source::Ended;
                         Some(Err(error))
                     }
                 }
             }
             Source::Parts { text, parts, etcdctl } => {
                 let (line, place) = parts.next()?;
+                self.line = line;
                 let part = text.get(place).unwrap_or_default();
-                Some(if *etcdctl { etcdctl_record(part, line) } else { json_record(part, line) })
+                let record = if *etcdctl { etcdctl_record(part, line) } else { json_record(part, line) };
+                Some(record.map_err(|error| self.wrong(error.line, &error.message)))
             }
             Source::Entries(entries) => {
                 let (line, entry) = entries.next()?;
-                Some(entry.record().map_err(|message| ImportError { line, message }))
+                self.line = line;
+                Some(entry.record().map_err(|why| self.wrong(line, &why)))
             }
-            Source::Broken(_) => match std::mem::replace(&mut self.0, Source::Ended) {
+            Source::Broken(_) => match std::mem::replace(&mut self.source, Source::Ended) {
                 Source::Broken(error) => Some(Err(error)),
                 _ => None,
             },

@@ -114,6 +114,32 @@ fn a_broken_line_17_of_a_document_is_named() {
 }
 
 #[test]
+fn each_record_knows_the_line_where_it_began() {
+    let lines = |file: &str, format| {
+        let mut records = read(Cursor::new(file.as_bytes()), format, MOST);
+        let mut lines = Vec::new();
+        while records.next().is_some() {
+            lines.push(records.line());
+        }
+        lines
+    };
+    let one = "{\"key\":\"/a\",\"value\":\"b\"}";
+    assert_eq!(lines(&format!("{one}\n\n{one}\n"), FileFormat::Ndjson), [1, 3]);
+    let json = format!("[\n  {{\n    \"key\": \"/a\",\n    \"value\": \"b\"\n  }},\n  {one}, {one}\n]");
+    assert_eq!(lines(&json, FileFormat::Json), [2, 6, 6]);
+    assert_eq!(lines("# made by hand\n- key: /a\n  value: x\n\n- key: /b\n  value: y\n", FileFormat::Yaml), [2, 5]);
+    assert_eq!(lines("/a\n1\n/b\n2\n", FileFormat::EtcdctlSimple), [1, 3]);
+    assert_eq!(lines(r#"{"kvs":[{"key":"YQ=="},{"key":"Yg=="}]}"#, FileFormat::Etcdctl), [1, 1]);
+}
+
+#[test]
+fn where_a_line_has_many_records_the_message_counts_them() {
+    let one = "{\"key\":\"/a\",\"value\":\"secret\"}";
+    let said = problems(&format!("[{one},{one},{{\"key\":\"/a\"}},{one}]"), FileFormat::Json);
+    assert_eq!(said, ["Line 1: record 3: the record has neither “value” nor “value_base64”"]);
+}
+
+#[test]
 fn files_that_are_too_large_or_of_another_kind_are_refused() {
     let message = |file: &[u8], format, most| {
         read(Cursor::new(file), format, most)

@@ -1,13 +1,22 @@
 use super::*;
+use crate::index::meta_of;
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
-use quorate_domain::keys::Syntax;
+use quorate_domain::{
+    keys::{Key, Syntax},
+    wide::Wide,
+};
+use quorate_etcd::Pair;
 use std::io::Write as _;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).expect("memory");
     encoder.finish().expect("memory")
+}
+
+fn view(value: &[u8], asked: Option<Form>, all: bool) -> ValueView {
+    show(ValueView::masked(Key::raw("a"), meta_of(&Pair::default(), false), Wide(1)), value, asked, all)
 }
 
 fn detected(value: &[u8]) -> Form {

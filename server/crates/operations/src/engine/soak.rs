@@ -7,6 +7,7 @@ use crate::{
     executor::{Executor, Task},
     plan::Plan,
 };
+use futures::{FutureExt, future::ready};
 use quorate_domain::{
     OperationId,
     audit::AuditOutcome,
@@ -37,6 +38,8 @@ impl Engine {
             cluster: row.cluster.clone(),
             step: plan.steps.len(),
             output: Arc::new(|_, _| {}),
+            // There is nothing left to cancel.
+            cancelled: Arc::new(|| ready(false).boxed()),
         };
         let executor = Executor { planner: self.0.planner.clone(), task };
         let until = tokio::time::Instant::now() + SOAK;

@@ -32,6 +32,8 @@ use std::{
 };
 use tokio::sync::Notify;
 
+mod cancel;
+
 /// What the hands have done and not taken back: (step, place).
 #[derive(Default)]
 struct World {
@@ -50,6 +52,10 @@ enum Trouble {
     DieAfterUndo(usize),
     /// They wait for the test while the step runs.
     Pause(usize),
+    /// They wait for the test in the middle of the step, and then ask whether to go on.
+    Within(usize),
+    /// The same, and the console dies once they were told to stop.
+    DieWithin(usize),
 }
 
 struct NotingHands {
@@ -81,9 +87,14 @@ impl Hands for NotingHands {
         } else {
             self.world.done.lock().expect("lock").remove(&key);
         }
-        if forward && trouble == Trouble::Pause(task.step) {
+        let within = [Trouble::Within(task.step), Trouble::DieWithin(task.step)].contains(&trouble);
+        if forward && (within || trouble == Trouble::Pause(task.step)) {
             self.paused.notify_one();
             self.go_on.notified().await;
+        }
+        if forward && within && (task.cancelled)().await {
+            assert!(trouble == Trouble::Within(task.step), "the console dies here");
+            return Err(OperationError::Cancelled);
         }
         let dies = if forward { Trouble::DieAfter(task.step) } else { Trouble::DieAfterUndo(task.step) };
         assert!(trouble != dies, "the console dies here");
@@ -418,36 +429,6 @@ async fn an_undo_that_died_in_the_middle_is_undone_twice() {
             assert_eq!(bench.press_and_work(Choice::Undo, Trouble::DieAfterUndo(step)).await, OperationState::Undoing);
             assert_eq!(bench.work(Trouble::None, None).await, OperationState::Unwound);
             assert_eq!(bench.done(), BTreeSet::new());
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_cancel_during_each_step_stops_at_its_boundary() {
-    for plan in plans() {
-        for step in 0..plan.steps.len() - 1 {
-            let bench = Bench::new(plan.clone()).await;
-            let engine = bench.engine(Trouble::Pause(step), None);
-            let (driven, id) = (engine.clone(), bench.id.clone());
-            let lanes = plan.steps[step].lanes.len();
-            let driving = tokio::spawn(async move { driven.drive(&id).await });
-            bench.paused.notified().await;
-            bench.press(&engine, Choice::Cancel).await;
-            for _ in 0..lanes {
-                bench.go_on.notify_one();
-                tokio::task::yield_now().await;
-            }
-            let pump = async {
-                loop {
-                    bench.go_on.notify_one();
-                    tokio::task::yield_now().await;
-                }
-            };
-            tokio::select! { result = driving => result.expect("rests"), () = pump => {} }
-            assert_eq!(bench.state().await, OperationState::Stuck, "step {step}");
-            let begun: BTreeSet<usize> = bench.done().into_iter().map(|(i, _)| i).collect();
-            assert_eq!(begun, (0..=step).collect(), "nothing after step {step} was begun");
-            assert_eq!(bench.press_and_work(Choice::Retry, Trouble::None).await, OperationState::Done);
         }
     }
 }

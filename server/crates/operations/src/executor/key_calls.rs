@@ -1,13 +1,11 @@
 //! Work on many keys. Invariant: a change is one transaction of a batch, guarded by what was read right before; after an answer
 //! that was lost the keys are read again and nothing is sent blindly; what is so already is passed over, so that a step that
-//! was cut off ends the same when it is done again. Values go from etcd to sealed files and back, never into output.
+//! was cut off, by a crash or by a person, ends the same when it is done again. Values go from etcd to sealed files and back, never into output.
 
 mod batch;
 mod file;
 mod send;
 mod tally;
-
-pub(crate) use tally::thousands;
 
 use super::Executor;
 use crate::{
@@ -19,6 +17,7 @@ use file::{Cursor, NewFile};
 use quorate_domain::{
     KeyFileId,
     keys::{ImportMode, Key},
+    operation::thousands,
 };
 use quorate_etcd::{Change, MemberClient, Write};
 use quorate_keys::{Reader, bulk, files::Record};
@@ -27,6 +26,29 @@ use tally::Tally;
 
 /// How long etcd may take for a page or a batch.
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// Why work on keys ends before it is done.
+enum Halt {
+    /// It cannot be done; in words.
+    Failed(String),
+    /// Somebody asked for it.
+    Cancelled,
+}
+
+impl From<String> for Halt {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+impl From<Halt> for OperationError {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Failed(why) => Self::Verify(why),
+            Halt::Cancelled => Self::Cancelled,
+        }
+    }
+}
 
 /// One step's work on the keys of a cluster.
 struct Work<'a> {
@@ -41,7 +63,7 @@ impl Executor {
     /// Does a piece of work, or finds that it is done.
     ///
     /// # Errors
-    /// A file is not kept any more, etcd refuses, or no member answers for long.
+    /// A file is not kept any more, etcd refuses, or no member answers for long; `Cancelled` between two batches.
     pub(super) async fn keys_call(
         &self,
         place: &Place,
@@ -64,7 +86,7 @@ impl Executor {
             KeysCall::PutBack { file } => work.put_back(file).await,
             KeysCall::Delete { .. } => work.delete().await,
         }
-        .map_err(OperationError::Verify)
+        .map_err(OperationError::from)
     }
 }
 
@@ -80,10 +102,11 @@ impl Work<'_> {
         revision: u64,
         into: &FileOf,
         why: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), Halt> {
         let Some(mut file) = self.begin(into, why).await? else { return Ok(()) };
         let mut reader = Reader::new(vec![(prefix.0.clone(), prefix.end().map(|end| end.0))], Some(revision), false);
         while !reader.is_done() {
+            self.go_on().await?;
             let page = self.page(&reader).await?;
             reader.took(&page);
             self.tally.of = self.tally.of.max(page.count);
@@ -93,13 +116,14 @@ impl Work<'_> {
             }
             self.progress("kept");
         }
-        self.end(file).await
+        Ok(self.end(file).await?)
     }
 
-    async fn keep(&mut self, of: &FileOf, why: &str) -> Result<(), String> {
+    async fn keep(&mut self, of: &FileOf, why: &str) -> Result<(), Halt> {
         let Some(mut file) = self.begin(&FileOf::Before, why).await? else { return Ok(()) };
         let mut records = self.cursor(of).await?;
         while let Some(batch) = records.batch().await? {
+            self.go_on().await?;
             let there = self.found(&batch).await?;
             for record in &batch {
                 if let Some(pair) = there.get(record.key.as_bytes()) {
@@ -109,13 +133,14 @@ impl Work<'_> {
             self.tally.done += batch.len() as u64;
             self.progress("looked at");
         }
-        self.end(file).await
+        Ok(self.end(file).await?)
     }
 
-    async fn put(&mut self, of: &FileOf, how: Putting) -> Result<(), String> {
+    async fn put(&mut self, of: &FileOf, how: Putting) -> Result<(), Halt> {
         let mut records = self.cursor(of).await?;
         let how = How::Put(how);
         while let Some(batch) = records.batch().await? {
+            self.go_on().await?;
             self.change(&batch, &how).await?;
             self.progress("put");
         }
@@ -123,11 +148,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn put_back(&mut self, of: &FileOf) -> Result<(), String> {
+    async fn put_back(&mut self, of: &FileOf) -> Result<(), Halt> {
         let mut records = self.cursor(of).await?;
         // Nothing was put before all of this was kept.
         let Some(mut before) = self.cursor_of(&FileOf::Before).await? else { return Ok(()) };
         while let Some(batch) = records.batch().await? {
+            self.go_on().await?;
             let mut then = Vec::with_capacity(batch.len());
             for record in &batch {
                 then.push(before.take(&record.key).await?);
@@ -139,9 +165,10 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn delete(&mut self) -> Result<(), String> {
+    async fn delete(&mut self) -> Result<(), Halt> {
         let mut records = self.cursor(&FileOf::Before).await?;
         while let Some(batch) = records.batch().await? {
+            self.go_on().await?;
             // What is there is asked only once the guards did not hold: then the answer says it.
             let mut wanted: Vec<(Vec<u8>, i64)> = batch.iter().map(seen).collect();
             let mut tried = 0;

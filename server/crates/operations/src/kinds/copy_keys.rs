@@ -104,7 +104,7 @@ impl CopyKeys {
         let title = format!("Take the keys of {} into a sealed file", from.name);
         plan.steps = vec![bulk::step("take", &title, &ClusterTarget::from(from), take, None)];
         plan.steps.extend(put_steps(self, &target, FileOf::Taken, mode, None));
-        let answer = format!("{} of {}", bulk::what(source.keys, &params.prefix), from.name);
+        let answer = format!("{} of {}; {}", bulk::what(source.keys, &params.prefix), from.name, source.weight());
         plan.checks.push(Check::new("source", &from.name, Verdict::Pass, answer, ""));
         forecast(&mut plan, told);
         Ok(plan)

@@ -72,10 +72,12 @@ impl DeleteKeys {
             bulk::step("delete", "Delete what is as it was kept", &target, delete, Some(KeysCall::Restore)),
         ];
         plan.checks = checks;
-        plan.warnings = vec![
+        let all = format!("This is EVERY key of {}: whatever keeps its state there loses all of it.", record.name);
+        plan.warnings = prefix.is_empty().then_some(all).into_iter().collect();
+        plan.warnings.extend([
             format!("Deletes {}; what is written after revision {revision} stays.", bulk::what(keys, &prefix)),
             "The file is kept for 7 days among the cluster's files of keys; importing it puts the keys back.".into(),
-        ];
+        ]);
         plan.expected_seconds = bulk::seconds(keys);
         plan.confirm = prefix.is_empty().then(|| record.name.clone());
         Ok(plan)
@@ -113,7 +115,9 @@ pub(crate) mod tests {
     #[test]
     fn all_keys_take_the_name_of_the_cluster_and_a_silent_cluster_none() {
         let found = Below { revision: 9, keys: 2, looked: 2, ..Below::default() };
-        assert_eq!(compose("", Ok(found)).confirm.as_deref(), Some("demo"));
+        let all = compose("", Ok(found));
+        assert_eq!(all.confirm.as_deref(), Some("demo"));
+        assert!(all.warnings[0].contains("EVERY key of demo"), "{:?}", all.warnings);
         let silent = compose("/app/", Err("no member answers".into()));
         assert!(!silent.startable() && silent.checks[0].verdict == Verdict::Fail);
         assert!(!compose("/app/", Ok(Below::default())).startable(), "there is nothing to delete");

@@ -133,9 +133,9 @@ pub(crate) mod tests {
 
     #[test]
     fn a_record_that_etcd_would_refuse_keeps_the_import_from_starting() {
-        let unfit = Some((2, "the key is empty".into()));
+        let unfit = Some("line 17: the key is empty".into());
         let told = Forecast { records: 2, looked: 2, adds: 2, unfit, ..Forecast::default() };
         let plan = compose(Ok(told));
-        assert!(!plan.startable() && plan.checks.iter().any(|check| check.answer.contains("record 2")));
+        assert!(!plan.startable() && plan.checks.iter().any(|check| check.answer.contains("line 17")));
     }
 }

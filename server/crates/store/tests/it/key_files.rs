@@ -1,8 +1,8 @@
 //! Files of keys: sealed part by part, there once they are whole, gone with their time and their cluster.
 
-use crate::support::{Fixture, cluster, cluster_id};
+use crate::support::{Fixture, cluster, cluster_id, operation};
 use quorate_domain::{Timestamp, ids::KeyFileId, keys::KeyFile, wide::Wide};
-use quorate_store::StoreError;
+use quorate_store::{NewOperation, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 
 const UNTIL: Timestamp = Timestamp(1000);
@@ -92,4 +92,36 @@ async fn files_go_when_their_time_is_over_and_with_their_cluster() {
     let mut conn = f.raw().await;
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM key_file_parts").fetch_one(&mut conn).await.unwrap();
     assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn room_is_made_by_uploaded_files_that_nobody_needs_oldest_first() {
+    let f = Fixture::new().await;
+    let needed = operation("imports", "demo", &[]);
+    let needed = NewOperation { plan_json: format!("{{\"file\":\"{}\"}}", file(1).id), ..needed };
+    let mut tx = f.store.begin().await.unwrap();
+    tx.insert_cluster(&cluster("demo", &[])).await.unwrap();
+    let before = KeyFile { why: "before delete_keys op-x".into(), actor: "op-x".into(), ..file(2) };
+    for new in [file(1), before, file(3), file(4)] {
+        tx.begin_key_file(&new).await.unwrap();
+        tx.insert_key_file_part(&new.id, 0, &part(0)).await.unwrap();
+        tx.end_key_file(&new.id, 1, (100, 1), UNTIL).await.unwrap();
+    }
+    tx.insert_operation(&needed).await.unwrap();
+    tx.commit().await.unwrap();
+    let left = async || {
+        let files = f.store.key_files(&cluster_id("demo"), Timestamp(0), 9).await.unwrap();
+        files.iter().map(|file| file.at.0).collect::<Vec<_>>()
+    };
+    let mut tx = f.store.begin().await.unwrap();
+    let mut room = async |by: &str, bytes| {
+        tx.make_room_for_key_file(&cluster_id("demo"), by, (bytes, 400), Timestamp(0)).await.unwrap()
+    };
+    assert_eq!(room("", 201).await, 1, "the one that is imported and the one of before stay");
+    assert_eq!(room("op-x", 100).await, 0, "an operation's own file is not counted");
+    assert_eq!(room("", 1).await, 0);
+    assert!(tx.key_file_is_needed(&file(1).id).await.unwrap());
+    assert!(!tx.key_file_is_needed(&file(2).id).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(left().await, [4, 2, 1], "the oldest that may go went");
 }

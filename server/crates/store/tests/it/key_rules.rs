@@ -29,19 +29,28 @@ async fn rules_come_back_whole_in_their_order_and_are_replaced_whole() {
 }
 
 #[tokio::test]
-async fn rules_go_with_their_user_and_stay_when_a_cluster_goes() {
+async fn rules_go_with_their_user_and_with_a_cluster_that_is_forgotten() {
     let f = Fixture::new().await;
     let anna = user("anna");
+    let all = KeyRule { cluster: None, ..rule(b"/all/") };
+    let other = KeyRule { cluster: Some(cluster_id("other")), ..rule(b"/b/") };
+    let rules = [rule(b"/a/"), all.clone(), rule(b"/c/"), other.clone()];
     let mut tx = f.store.begin().await.unwrap();
     tx.insert_user(&anna).await.unwrap();
     tx.insert_cluster(&cluster("demo", &[])).await.unwrap();
-    tx.set_key_rules(&anna.id, &[rule(b"/a/")]).await.unwrap();
+    tx.set_key_rules(&anna.id, &rules).await.unwrap();
     tx.commit().await.unwrap();
 
     let mut tx = f.store.begin().await.unwrap();
+    tx.take_back_cluster(&cluster_id("demo")).await.unwrap();
+    assert_eq!(tx.key_rules(&anna.id).await.unwrap(), rules, "it could come back under this id");
+    tx.rollback().await.unwrap();
+
+    let mut tx = f.store.begin().await.unwrap();
     tx.delete_cluster(&cluster_id("demo")).await.unwrap();
+    assert_eq!(tx.key_rules(&anna.id).await.unwrap(), [all.clone(), other.clone()], "in the same transaction");
     tx.commit().await.unwrap();
-    assert_eq!(f.store.key_rules(&anna.id).await.unwrap(), [rule(b"/a/")], "it could come back under this id");
+    assert_eq!(f.store.key_rules(&anna.id).await.unwrap(), [all, other]);
 
     let mut tx = f.store.begin().await.unwrap();
     tx.delete_user(&anna.id).await.unwrap();

@@ -77,7 +77,7 @@ impl Console {
     }
 
     async fn log_and_send(&self, edit: &Edit) -> Result<EditAnswer, CoreError> {
-        let object = format!("{} {}", edit.cluster, self.key_in_audit(&edit.cluster, &edit.key).await?);
+        let object = self.key_object(&edit.cluster, &edit.key).await?;
         let undo = self.log_edit(edit, &object).await?;
         let row = |outcome, said: &str| edit.row(&object, outcome, said);
         match self.send(edit).await {

@@ -1,7 +1,8 @@
 //! How far a step is, in lines of output. Invariant: counts only; no key and no value is told.
 
-use super::Work;
+use super::{Halt, Work};
 use crate::executor::SAID_EVERY;
+use quorate_domain::operation::{Counted, thousands};
 use std::time::Instant;
 
 /// What became of the keys of a step so far.
@@ -21,9 +22,27 @@ impl Work<'_> {
             return;
         }
         self.tally.said = Some(now);
-        let looked = self.tally.done + self.tally.already + self.tally.left;
-        let of = self.tally.of.max(looked);
-        self.executor.say(self.place, format!("{doing}: {} of {}", thousands(looked), thousands(of)));
+        let (done, of) = self.through();
+        self.executor.say(self.place, Counted { doing: doing.to_owned(), done, of }.to_string());
+    }
+
+    fn through(&self) -> (u64, u64) {
+        let done = self.tally.done + self.tally.already + self.tally.left;
+        (done, self.tally.of.max(done))
+    }
+
+    /// Before each batch: whether it is still wanted.
+    ///
+    /// # Errors
+    /// Somebody cancelled. What was done by now stays done, and an undo takes it back.
+    pub(super) async fn go_on(&self) -> Result<(), Halt> {
+        if !(self.executor.task.cancelled)().await {
+            return Ok(());
+        }
+        let (done, of) = self.through();
+        let words = format!("stopped after {} of {}: somebody cancelled", thousands(done), thousands(of));
+        self.executor.say(self.place, words);
+        Err(Halt::Cancelled)
     }
 
     pub(super) fn say_end(&self, doing: &str, already: &str, left: &str) {
@@ -35,29 +54,5 @@ impl Work<'_> {
             .map(|(count, words)| format!("{} {words}", thousands(*count)))
             .collect();
         self.executor.say(self.place, format!("keys: {}", words.join(", ")));
-    }
-}
-
-/// `12 000`.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push('\u{a0}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_set_in_groups() {
-        let plain = |number| thousands(number).replace('\u{a0}', " ");
-        assert_eq!((plain(7), plain(12_000), plain(1_234_567)), ("7".into(), "12 000".into(), "1 234 567".into()));
     }
 }
