@@ -18,6 +18,7 @@ mod members;
 mod membership;
 mod patroni;
 mod permissions;
+mod snapshot;
 mod status;
 mod wire;
 
@@ -33,4 +34,5 @@ pub use leases::LeaseReply;
 pub use log_line::LogLine;
 pub use members::{Consistency, ListedMember, MemberList, bootstrap_member_id};
 pub use permissions::Granted;
+pub use snapshot::{SnapshotChunk, SnapshotStream};
 pub use status::{Alarm, StatusReply, alarms};
