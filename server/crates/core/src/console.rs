@@ -9,6 +9,7 @@ use crate::{
     inventory::{Broadcast, ConsoleInventory},
     keys::KeyParts,
     live::Live,
+    snapshots::SnapshotParts,
     users::{Auth, random},
 };
 use quorate_operations::{Engine, Planner};
@@ -40,6 +41,7 @@ pub(crate) struct Runtime {
     pub(crate) live: Live,
     pub(crate) tasks: HostTasks,
     pub(crate) keys: KeyParts,
+    pub(crate) snapshots: SnapshotParts,
     /// Cancelled when the console stops.
     pub(crate) stop: CancellationToken,
 }
@@ -69,8 +71,11 @@ impl Console {
         let events = Arc::new(Broadcast::new(self.clone()));
         let engine = Engine::new(self.0.store.clone(), planner, events, self.0.config.abort_after_log_entries);
         let (tasks, keys) = (HostTasks::default(), KeyParts::new(&self.0.config));
-        let runtime = Runtime { key, pool, engine, live, tasks, keys, stop: CancellationToken::new() };
+        let snapshots = SnapshotParts::default();
+        let runtime = Runtime { key, pool, engine, live, tasks, keys, snapshots, stop: CancellationToken::new() };
         self.0.runtime.set(runtime).map_err(|_| CoreError::internal("the console was started twice"))?;
+        self.have_a_vault().await?;
+        self.tidy_snapshots().await?;
         self.watch_all_clusters().await?;
         self.spawn_housekeeping();
         self.show_unfinished().await?;
