@@ -7,12 +7,10 @@ use crate::{
     error::{VaultError, carried},
     names::{PART, PROBE},
     sink::Sink,
+    vault::ByteStream,
 };
 use bytes::Bytes;
-use futures::{
-    StreamExt, TryFutureExt,
-    stream::{self, BoxStream},
-};
+use futures::{StreamExt, TryFutureExt, stream};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Write},
@@ -177,7 +175,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), VaultError> {
 }
 
 /// The bytes of `range`, two chunks ahead of whoever takes them; no thread is held while nobody does.
-pub(crate) fn stream(file: Arc<File>, name: &str, range: Range<u64>) -> BoxStream<'static, Result<Bytes, VaultError>> {
+pub(crate) fn chunks(file: Arc<File>, name: &str, range: Range<u64>) -> ByteStream {
     let name = name.to_owned();
     let starts = stream::iter((range.start..range.end).step_by(READ as usize));
     let chunks = starts.map(move |start| {

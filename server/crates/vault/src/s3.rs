@@ -4,10 +4,9 @@
 mod classify;
 mod upload;
 
-use crate::{error::VaultError, sink::Sink};
-use bytes::Bytes;
+use crate::{error::VaultError, sink::Sink, vault::ByteStream};
 use classify::{Asked, classify};
-use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use object_store::{
     BackoffConfig, ClientOptions, Error, GetOptions, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
@@ -154,7 +153,7 @@ impl Bucket {
 pub(crate) struct Found {
     pub(crate) bytes: u64,
     pub(crate) total: u64,
-    pub(crate) stream: BoxStream<'static, Result<Bytes, VaultError>>,
+    pub(crate) stream: ByteStream,
 }
 
 fn client(settings: &Settings<'_>, endpoint: &str, retries: usize, patience: Duration) -> Result<AmazonS3, VaultError> {

@@ -1,23 +1,23 @@
 //! age around what goes into a vault and comes out of it. Invariant: X25519 recipients and identities only, so that every age tool
 //! opens it with one line of text; an identity is held as parsed and never printed.
 
-use crate::{error::VaultError, sink::Sink};
+use crate::{error::VaultError, sink::Sink, vault::ByteStream};
 use age::{
     DecryptError, Decryptor, Encryptor,
     stream::StreamWriter,
     x25519::{Identity, Recipient},
 };
 use bytes::Bytes;
-use futures::{
-    StreamExt, TryStreamExt,
-    stream::{self, BoxStream},
-};
+use futures::{StreamExt, TryStreamExt, future::ready, stream};
 use secrecy::{ExposeSecret, SecretString};
 use std::io::{self, ErrorKind, Write};
 use tokio_util::{compat::FuturesAsyncReadCompatExt, io::ReaderStream};
 
+/// What every file that age encrypted begins with.
+const MAGIC: &[u8] = b"age-encryption.org/v1\n";
 /// age seals 64 KiB at a time.
 const CHUNK: usize = 64 * 1024;
+const CUT: &str = "its end is missing, so it cannot be decrypted";
 
 /// A recipient from its text.
 ///
@@ -85,17 +85,13 @@ impl Coat {
 ///
 /// # Errors
 /// When it is for another recipient, or damaged in its head; damage further on is an item of the stream.
-pub(crate) async fn open(
-    name: &str,
-    identity: &Identity,
-    bytes: BoxStream<'static, Result<Bytes, VaultError>>,
-) -> Result<BoxStream<'static, Result<Bytes, VaultError>>, VaultError> {
+pub(crate) async fn open(name: &str, identity: &Identity, bytes: ByteStream) -> Result<ByteStream, VaultError> {
     let of = name.to_owned();
     let failed = move |error: io::Error| match crate::error::carried(&error) {
         Some(own) => own,
         None => VaultError::Corrupt { name: of.clone(), what: damage(&error).into() },
     };
-    let input = bytes.map_err(io::Error::other).into_async_read();
+    let input = recognised(name, bytes).await?.map_err(io::Error::other).into_async_read();
     let decryptor = Decryptor::new_async_buffered(input).await.map_err(|error| match error {
         DecryptError::Io(error) => failed(error),
         _ => VaultError::Corrupt {
@@ -117,9 +113,23 @@ pub(crate) async fn open(
     Ok(stream::try_unfold(plain, async |mut plain| Ok(plain.try_next().await?.map(|bytes| (bytes, plain)))).boxed())
 }
 
+/// age looks for the end of a line however far it is: what is none of its files must not reach it.
+async fn recognised(name: &str, mut bytes: ByteStream) -> Result<ByteStream, VaultError> {
+    let mut head = Vec::new();
+    while head.len() < MAGIC.len() {
+        let Some(chunk) = bytes.try_next().await? else { break };
+        head.extend_from_slice(&chunk);
+    }
+    if head.starts_with(MAGIC) {
+        return Ok(stream::once(ready(Ok(Bytes::from(head)))).chain(bytes).boxed());
+    }
+    let what = if MAGIC.starts_with(&head) { CUT } else { "its head is not that of a file encrypted by age" };
+    Err(VaultError::Corrupt { name: name.to_owned(), what: what.into() })
+}
+
 fn damage(error: &io::Error) -> &'static str {
     match error.kind() {
-        ErrorKind::UnexpectedEof => "its end is missing, so it cannot be decrypted",
+        ErrorKind::UnexpectedEof => CUT,
         _ => "its bytes were changed after it was encrypted",
     }
 }

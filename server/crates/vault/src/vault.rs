@@ -237,7 +237,7 @@ impl Vault {
                 let (file, total) = self.blocking(folder, move |folder| folder.open(&of)).await?;
                 let range = clamp(range, total);
                 let bytes = range.end - range.start;
-                Ok(Reading { bytes, total, stream: local::stream(file, name, range) })
+                Ok(Reading { bytes, total, stream: local::chunks(file, name, range) })
             }
             Place::S3(bucket) => {
                 if let Some(asked) = &range {
