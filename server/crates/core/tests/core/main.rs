@@ -7,3 +7,6 @@ mod keys_edit;
 mod keys_work;
 mod live;
 mod orders;
+mod snapshots;
+mod snapshots_by_schedule;
+mod snapshots_files;
