@@ -75,7 +75,8 @@ pub(crate) async fn take_snapshot(cluster: ClusterId, vault: Option<VaultId>) ->
 #[server(prefix = "/rpc", endpoint = "cancel_snapshot", protocol = Wire)]
 pub(crate) async fn cancel_snapshot(id: SnapshotId) -> Result<(), AppError> {
     let (console, permit) = permitted::<act::TakeSnapshots>().await?;
-    Ok(console.cancel_snapshot(&permit, &id).await?)
+    console.cancel_snapshot(&permit, &id).await?;
+    Ok(())
 }
 
 /// Says whether everybody leaves it alone.
@@ -89,7 +90,8 @@ pub(crate) async fn protect_snapshot(id: SnapshotId, protected: bool) -> Result<
 #[server(prefix = "/rpc", endpoint = "delete_snapshot", protocol = Wire)]
 pub(crate) async fn delete_snapshot(id: SnapshotId) -> Result<(), AppError> {
     let (console, permit) = permitted::<act::ManageSnapshots>().await?;
-    Ok(console.delete_snapshot(&permit, &id).await?)
+    console.delete_snapshot(&permit, &id).await?;
+    Ok(())
 }
 
 /// Makes a schedule, or changes one.
@@ -110,5 +112,6 @@ pub(crate) async fn save_schedule(
 #[server(prefix = "/rpc", endpoint = "delete_schedule", protocol = Wire)]
 pub(crate) async fn delete_schedule(cluster: ClusterId, id: ScheduleId) -> Result<(), AppError> {
     let (console, permit) = permitted_in::<act::ManageSnapshots>(Scope::Cluster(cluster)).await?;
-    Ok(console.delete_schedule(&permit, &id).await?)
+    console.delete_schedule(&permit, &id).await?;
+    Ok(())
 }

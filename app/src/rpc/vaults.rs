@@ -48,7 +48,8 @@ pub(crate) async fn edit_vault(
 #[server(prefix = "/rpc", endpoint = "delete_vault", protocol = Wire)]
 pub(crate) async fn delete_vault(id: VaultId) -> Result<(), AppError> {
     let (console, permit) = permitted::<act::ManageSnapshots>().await?;
-    Ok(console.delete_vault(&permit, &id).await?)
+    console.delete_vault(&permit, &id).await?;
+    Ok(())
 }
 
 /// Writes, reads and deletes a probe; what is wrong stands in `problem`.

@@ -14,6 +14,7 @@ mod take;
 mod upload;
 
 pub use files::{Download, Wanted};
+pub(crate) use schedules::next_drill;
 pub use upload::NewUpload;
 
 use crate::{

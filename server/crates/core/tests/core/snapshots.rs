@@ -154,7 +154,6 @@ async fn a_snapshot_is_whole_private_named_and_has_its_manifest_beside_it() {
 async fn a_member_that_dies_midway_leaves_a_failed_row_and_an_empty_vault() {
     let mut stage = Stage::raise(1, MANY).await;
     let row = stage.begun_to_send().await;
-    assert!(stage.begin().await.is_err_and(|problem| problem.title.contains("being taken")), "one at a time");
     stage.etcd.member_mut(0).kill();
     let row = stage.ended(&row.id).await;
     assert_eq!(row.state, SnapshotState::Failed);
@@ -193,7 +192,6 @@ async fn a_budget_that_is_too_small_is_told_before_anything_is_written() {
 async fn what_a_killed_console_left_is_failed_and_gone_at_the_next_start() {
     let stage = Stage::raise(1, 1).await;
     let good = stage.taken().await;
-    stage.console.stop().await;
     let left = Snapshot {
         id: SnapshotId::from_random([9; 10]),
         name: "20260101-000000-orders-etcd-backup.db".into(),
@@ -203,6 +201,8 @@ async fn what_a_killed_console_left_is_failed_and_gone_at_the_next_start() {
     let mut tx = stage.store.begin().await.expect("a change");
     tx.insert_snapshot(&left).await.expect("a row");
     tx.commit().await.expect("commit");
+    assert!(stage.begin().await.is_err_and(|problem| problem.title.contains("being taken")), "one at a time");
+    stage.console.stop().await;
     // Killed between the last byte and the row.
     std::fs::write(stage.vault_dir().join(&left.name), b"whole, and not known to be").expect("a file");
     let console =
