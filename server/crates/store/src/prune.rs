@@ -136,7 +136,17 @@ impl Store {
             })
             .await?;
         self.shrink().await?;
-        Ok(Pruned { events, output_lines, sessions, codes, accesses, key_undos, key_files, revision_marks, failed_snapshots })
+        Ok(Pruned {
+            events,
+            output_lines,
+            sessions,
+            codes,
+            accesses,
+            key_undos,
+            key_files,
+            revision_marks,
+            failed_snapshots,
+        })
     }
 
     /// Gives free pages back, some at a time, so that others write in between.

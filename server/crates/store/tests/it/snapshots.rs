@@ -320,7 +320,11 @@ async fn old_marks_are_thinned_to_the_last_of_each_hour_and_go_after_ninety_days
     tx.insert_snapshot(&Snapshot { state: failed, at: Timestamp(now), ..snapshot(3) }).await.unwrap();
     tx.commit().await.unwrap();
     let pruned = f.store.prune(Timestamp(now)).await.unwrap();
-    assert_eq!((pruned.revision_marks, pruned.failed_snapshots), (2, 1), "what was good once may have bytes in its vault");
+    assert_eq!(
+        (pruned.revision_marks, pruned.failed_snapshots),
+        (2, 1),
+        "what was good once may have bytes in its vault"
+    );
     let left = f.store.revision_marks(&cluster_id("demo")).await.unwrap();
     assert_eq!(left.into_iter().map(|(_, revision)| revision.0).collect::<Vec<_>>(), [3, 4, 5, 9]);
 }
