@@ -8,6 +8,7 @@ use crate::{
     console::Console,
     error::{CoreError, chain},
     permit::{Permit, act},
+    snapshots::next_drill,
 };
 use quorate_domain::{
     ClusterId, Timestamp,
@@ -90,7 +91,9 @@ impl Console {
                 tx.set_snapshot_content(&snapshot.id, None, None, &problem).await?;
             }
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.tell_snapshot(&snapshot.id).await?;
+        Ok(())
     }
 
     /// Brings a snapshot to life and reads all of it, when it is its turn.

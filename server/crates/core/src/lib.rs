@@ -25,9 +25,11 @@ pub mod permit;
 mod releases;
 pub mod sessions;
 pub mod setup;
+pub mod snapshots;
 mod throwaways;
 pub mod tokens;
 pub mod users;
+pub mod vaults;
 
 pub use actor::{Actor, Via};
 pub use config::Config;
@@ -36,4 +38,5 @@ pub use error::CoreError;
 pub use hosts::HostEdit;
 pub use permit::{Permit, RunPermit, act};
 pub use quorate_etcd::Material;
+pub use quorate_store::SnapshotFilter;
 pub use sessions::LoggedIn;
