@@ -10,7 +10,7 @@ use quorate_domain::{
     operation::{OperationState, OperationSummary},
     plan::{Check, DiffChange, DiffLine, EffectView, OperationClass, PlanStep, PlanView, Verdict},
     quorum::Tolerance,
-    snapshots::{Content, Origin, Snapshot, SnapshotState},
+    snapshots::{Content, OpenedSnapshot, OpeningPhase, Origin, Snapshot, SnapshotState},
     version::Version,
     wide::Wide,
 };
@@ -39,6 +39,26 @@ pub(crate) fn snapshot() -> Snapshot {
         encrypted: false,
         protected: true,
         problem: String::new(),
+    }
+}
+
+/// The same, open.
+pub(crate) fn opened() -> OpenedSnapshot {
+    let of = snapshot();
+    OpenedSnapshot {
+        id: ClusterId::from_random([8; 10]),
+        snapshot: of.id,
+        name: of.name,
+        cluster: of.cluster,
+        cluster_name: of.cluster_name,
+        phase: OpeningPhase::Open,
+        bytes: of.bytes,
+        expected: of.expected,
+        revision: of.revision,
+        problem: String::new(),
+        at: Timestamp(5),
+        actor: "anna".into(),
+        until: Timestamp(600_005),
     }
 }
 
