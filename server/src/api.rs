@@ -82,6 +82,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(operations::get_operation))
         .routes(routes!(operations::get_operation_output))
         .routes(routes!(operations::stream_operation_events))
+        .routes(routes!(operations::proceed_operation))
         .routes(routes!(operations::retry_operation))
         .routes(routes!(operations::skip_operation_step))
         .routes(routes!(operations::undo_operation))
