@@ -59,6 +59,8 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         membership::ShrinkParams,
         membership::UninstallParams,
         membership::UpdateUrlsParams,
+        quorate_domain::snapshots::RestoreInPlaceParams,
+        quorate_domain::snapshots::RestoreNewParams,
     )),
     modifiers(&Common)
 )]
