@@ -219,6 +219,7 @@ pub(crate) fn plan() -> PlanView {
         ],
         undo: Vec::new(),
         skippable,
+        waits: None,
     };
     let check = Check {
         name: "arch".into(),

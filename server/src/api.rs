@@ -59,6 +59,8 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         membership::ShrinkParams,
         membership::UninstallParams,
         membership::UpdateUrlsParams,
+        quorate_domain::snapshots::RestoreInPlaceParams,
+        quorate_domain::snapshots::RestoreNewParams,
     )),
     modifiers(&Common)
 )]
@@ -82,6 +84,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(operations::get_operation))
         .routes(routes!(operations::get_operation_output))
         .routes(routes!(operations::stream_operation_events))
+        .routes(routes!(operations::proceed_operation))
         .routes(routes!(operations::retry_operation))
         .routes(routes!(operations::skip_operation_step))
         .routes(routes!(operations::undo_operation))

@@ -11,6 +11,7 @@ use quorate_domain::{
     Action, Role, Scope, Timestamp, access,
     live::LiveMessage,
     operation::{Choice, LogEntry, LogKind, OperationDetail, OperationState, OutputLine, Progress, StepState, choices},
+    plan::Question,
 };
 
 /// The most lines of output of one step that are kept on the page.
@@ -56,6 +57,12 @@ impl Run {
             .collect()
     }
 
+    /// What a person is asked now, if the next step waits for one.
+    pub(crate) fn question(&self) -> Option<&Question> {
+        let progress = Progress { state: self.detail.summary.state, steps: self.detail.steps.clone() };
+        self.detail.plan.steps.get(progress.next_step()?)?.waits.as_ref()
+    }
+
     /// The newest line of output that is known, for the stream to go on from.
     pub(crate) fn last_line(&self) -> i64 {
         self.detail.output.last().map_or(0, |line| line.seq)
@@ -66,7 +73,7 @@ impl Run {
 pub(crate) fn needed(choice: Choice) -> Action {
     match choice {
         Choice::Retry | Choice::Cancel => Action::SteerOperations,
-        Choice::Skip | Choice::Undo | Choice::HandOver => Action::OverrideOperations,
+        Choice::Proceed | Choice::Skip | Choice::Undo | Choice::HandOver => Action::OverrideOperations,
     }
 }
 
@@ -121,6 +128,7 @@ pub(crate) fn state_words(state: OperationState) -> &'static str {
     match state {
         OperationState::Running => "Running",
         OperationState::Cancelling => "Stops after this step",
+        OperationState::Waiting => "Waits for a person",
         OperationState::Stuck => "Stuck: needs a person",
         OperationState::Undoing => "Being undone",
         OperationState::Done => "Done",

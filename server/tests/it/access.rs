@@ -34,6 +34,7 @@ fn table() -> Vec<Row> {
         row("get_operation_output", M::GET, "/operations/op-none/output", R::Viewer, None),
         row("stream_operation_events", M::GET, "/operations/op-none/events", R::Viewer, None),
         row("retry_operation", M::POST, "/operations/op-none/retry", R::Operator, None),
+        row("proceed_operation", M::POST, "/operations/op-none/proceed", R::Admin, None),
         row("skip_operation_step", M::POST, "/operations/op-none/skip", R::Admin, None),
         row("undo_operation", M::POST, "/operations/op-none/undo", R::Admin, None),
         row("cancel_operation", M::POST, "/operations/op-none/cancel", R::Operator, None),

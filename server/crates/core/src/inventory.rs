@@ -7,25 +7,32 @@ use crate::{
     keys::KEPT_MILLIS,
 };
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, SecretId, Timestamp,
+    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, SecretId, SnapshotId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Elevation, HostSummary, Trust},
     host_task::HostTask,
     keys::KeyFile,
     live::LiveMessage,
     operation::{LogEntry, OperationSummary, OutputLine, Progress, StepState},
+    snapshots::{Content, Snapshot},
     wide::Wide,
 };
 use quorate_etcd::Access;
 use quorate_operations::{
     EngineEvents, Inventory,
-    effect::{HostPart, NewCluster},
+    effect::{ClusterTarget, HostPart, NewCluster},
 };
 use quorate_remote::{Host, RemoteError, Target};
 use quorate_store::{KeptKeyFile, StoreError};
 use secrecy::SecretString;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::sync::mpsc;
+
+/// What is said where a snapshot is asked for and there is no vault.
+const NO_VAULT: &str = "this console keeps no snapshots";
 
 /// The engine's view of the console.
 pub(crate) struct ConsoleInventory(Console);
@@ -161,6 +168,13 @@ impl Inventory for ConsoleInventory {
         self.recorded(id).await
     }
 
+    async fn record_token(&self, id: &ClusterId, token: &str) -> Result<(), String> {
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.set_cluster_token(id, token).await.map_err(words)?;
+        tx.commit().await.map_err(words)?;
+        self.recorded(id).await
+    }
+
     async fn host_task(&self, id: &HostTaskId) -> Result<Option<HostTask>, StoreError> {
         self.0.0.store.host_task(id).await
     }
@@ -198,6 +212,30 @@ impl Inventory for ConsoleInventory {
         tx.commit().await.map_err(words)?;
         self.0.tell(LiveMessage::HostChanged { host: part.host.clone() });
         Ok(())
+    }
+
+    async fn snapshot(&self, _id: &SnapshotId) -> Result<Option<Snapshot>, StoreError> {
+        Ok(None)
+    }
+
+    async fn fetch_snapshot(&self, _id: &SnapshotId, _to: &Path) -> Result<(), String> {
+        Err(NO_VAULT.into())
+    }
+
+    async fn save_snapshot(&self, _by: &OperationId, _cluster: &ClusterId, _member: &str) -> Result<Snapshot, String> {
+        Err(NO_VAULT.into())
+    }
+
+    async fn content(&self, _cluster: &ClusterTarget, _member: &str) -> Result<Content, String> {
+        Err(NO_VAULT.into())
+    }
+
+    async fn revision_marks(&self, _cluster: &ClusterId) -> Result<Vec<(Timestamp, Wide)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn vault_scratch(&self) -> PathBuf {
+        self.release_cache()
     }
 
     async fn key_file(&self, id: &KeyFileId) -> Result<Option<KeptKeyFile>, String> {

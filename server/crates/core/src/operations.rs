@@ -193,10 +193,10 @@ impl Console {
         Ok(self.0.store.output(id, after, OUTPUT_MAX).await?)
     }
 
-    /// Retry, skip, undo, cancel or hand over.
+    /// Proceed, retry, skip, undo, cancel or hand over.
     ///
     /// # Errors
-    /// `Forbidden`, `Reauthenticate` for an undo, `Conflict` when the choice is not open now.
+    /// `Forbidden`, `Reauthenticate` to proceed and for an undo, `Conflict` when the choice is not open now.
     pub async fn steer(&self, actor: &Actor, id: &OperationId, choice: Choice) -> Result<OperationSummary, CoreError> {
         match choice_action(choice) {
             quorate_domain::Action::SteerOperations => {
@@ -207,7 +207,7 @@ impl Console {
             }
         }
         let row = self.operation_row(id).await?;
-        if choice == Choice::Undo {
+        if matches!(choice, Choice::Undo | Choice::Proceed) {
             self.check_dangerous(actor, &row.title).await?;
         }
         let engine = &self.runtime()?.engine;
@@ -258,6 +258,6 @@ fn busy(by: &OperationId, what: &str) -> CoreError {
 fn choice_action(choice: Choice) -> quorate_domain::Action {
     match choice {
         Choice::Cancel | Choice::Retry => quorate_domain::Action::SteerOperations,
-        Choice::Skip | Choice::Undo | Choice::HandOver => quorate_domain::Action::OverrideOperations,
+        Choice::Proceed | Choice::Skip | Choice::Undo | Choice::HandOver => quorate_domain::Action::OverrideOperations,
     }
 }

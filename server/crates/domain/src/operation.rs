@@ -21,6 +21,8 @@ pub enum OperationState {
     Running,
     /// Stops at the next step boundary.
     Cancelling,
+    /// Rests: the next step begins only once a person says so; the choices are proceed, undo, hand over.
+    Waiting,
     /// Rests: a step failed, or it was cancelled; the choices are retry, skip (where declared), undo, hand over.
     Stuck,
     /// Steps are being taken back.
@@ -49,6 +51,7 @@ impl OperationState {
         match self {
             Self::Running => "running",
             Self::Cancelling => "cancelling",
+            Self::Waiting => "waiting",
             Self::Stuck => "stuck",
             Self::Undoing => "undoing",
             Self::Done => "done",
@@ -59,9 +62,18 @@ impl OperationState {
 
     /// Reads the stored word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Running, Self::Cancelling, Self::Stuck, Self::Undoing, Self::Done, Self::Unwound, Self::HandedOver]
-            .into_iter()
-            .find(|s| s.as_str() == word)
+        [
+            Self::Running,
+            Self::Cancelling,
+            Self::Waiting,
+            Self::Stuck,
+            Self::Undoing,
+            Self::Done,
+            Self::Unwound,
+            Self::HandedOver,
+        ]
+        .into_iter()
+        .find(|s| s.as_str() == word)
     }
 }
 
@@ -76,6 +88,10 @@ pub enum LogKind {
     Succeeded,
     /// A step failed; the detail says why.
     Failed,
+    /// The next step waits for a person; the detail says what is asked.
+    Paused,
+    /// A person let it begin.
+    Proceeded,
     /// A person skipped a failed step.
     Skipped,
     /// A person asked to stop at the next boundary.
@@ -103,6 +119,8 @@ impl LogKind {
             Self::Started => "started",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
+            Self::Paused => "paused",
+            Self::Proceeded => "proceeded",
             Self::Skipped => "skipped",
             Self::CancelRequested => "cancel_requested",
             Self::Cancelled => "cancelled",
@@ -121,6 +139,8 @@ impl LogKind {
             Self::Started,
             Self::Succeeded,
             Self::Failed,
+            Self::Paused,
+            Self::Proceeded,
             Self::Skipped,
             Self::CancelRequested,
             Self::Cancelled,
@@ -181,6 +201,8 @@ pub enum StepState {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
+    /// Let the step begin that waits for it.
+    Proceed,
     /// Go on (or try the failed step again).
     Retry,
     /// Leave the failed step out.
@@ -195,11 +217,13 @@ pub enum Choice {
 
 impl Choice {
     /// All choices.
-    pub const ALL: [Choice; 5] = [Choice::Retry, Choice::Skip, Choice::Undo, Choice::Cancel, Choice::HandOver];
+    pub const ALL: [Choice; 6] =
+        [Choice::Proceed, Choice::Retry, Choice::Skip, Choice::Undo, Choice::Cancel, Choice::HandOver];
 
     /// As it stands in the URL.
     pub fn as_str(self) -> &'static str {
         match self {
+            Choice::Proceed => "proceed",
             Choice::Retry => "retry",
             Choice::Skip => "skip",
             Choice::Undo => "undo",
@@ -240,7 +264,7 @@ pub struct OperationSummary {
     pub steps_total: u32,
     /// Title of the step it is at.
     pub current: String,
-    /// Why it is stuck; empty otherwise.
+    /// Why it is stuck, or what it waits for; empty otherwise.
     pub reason: String,
     /// Whether the result held for 30 s after `done`; none while that is open.
     #[serde(default)]

@@ -1,11 +1,13 @@
 //! Snapshots and where they are kept. Invariant: nothing here holds a secret or a key's value; what is good is said by
 //! `Snapshot::state` alone. Which ones are kept is reckoned in `retention`, and what a restore asks for stands in `restore`.
 
+mod marks;
 mod restore;
 mod retention;
 mod schedule;
 mod vault;
 
+pub use marks::reckon_bump;
 pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams};
 pub use retention::{Kept, Retention};
 pub use schedule::{NewSchedule, Schedule};

@@ -16,7 +16,7 @@ use futures::future::join_all;
 use quorate_domain::{
     ClusterId, OperationId,
     config::MemberConfig,
-    operation::{LogKind, OperationState, Progress},
+    operation::{LogKind, OperationState, Progress, StepState},
     patroni::PatroniScope,
 };
 use quorate_store::{NewOperation, OperationRow, Store, StoreError};
@@ -269,6 +269,10 @@ impl Engine {
     async fn forward(&self, row: &OperationRow, progress: &Progress) -> Result<Pass, OperationError> {
         let Some(number) = progress.next_step() else { return Ok(Pass::Rests) };
         let plan = parse_plan(row)?;
+        if let (Some(question), StepState::Waiting) = (&plan.steps[number].waits, progress.steps[number]) {
+            self.log(&row.id, number, LogKind::Paused, &question.sentence).await?;
+            return Ok(Pass::Rests);
+        }
         self.log(&row.id, number, LogKind::Started, "").await?;
         let lanes = &plan.steps[number].lanes;
         let result = self.run_lanes(row, number, lanes, |lane| (lane.unless.as_ref(), &lane.actions)).await;

@@ -14,6 +14,8 @@ pub mod promote_member;
 pub mod remove_member;
 pub mod repair_drift;
 pub mod replace_member;
+pub mod restore_in_place;
+pub mod restore_new;
 pub mod rolling_restart;
 pub mod shrink_cluster;
 pub mod uninstall_cluster;
@@ -70,6 +72,8 @@ pub fn all() -> Vec<Box<dyn Kind>> {
         Box::new(remove_member::RemoveMember),
         Box::new(repair_drift::RepairDrift),
         Box::new(replace_member::ReplaceMember),
+        Box::new(restore_in_place::RestoreInPlace),
+        Box::new(restore_new::RestoreNew),
         Box::new(rolling_restart::RollingRestart),
         Box::new(shrink_cluster::ShrinkCluster),
         Box::new(uninstall_cluster::UninstallCluster),

@@ -20,6 +20,7 @@ pub mod plan;
 mod provision;
 pub mod recovery;
 pub mod render;
+mod restoring;
 pub mod runbook;
 pub mod shell;
 pub mod steps;

@@ -4,6 +4,8 @@
 pub mod accounts;
 pub mod binaries;
 pub mod files;
+pub mod hold;
+pub mod restore;
 pub mod service;
 
 use crate::effect::{Action, Condition, Run};
