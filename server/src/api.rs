@@ -59,6 +59,7 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         membership::ShrinkParams,
         membership::UninstallParams,
         membership::UpdateUrlsParams,
+        quorate_domain::snapshots::RescueParams,
         quorate_domain::snapshots::RestoreInPlaceParams,
         quorate_domain::snapshots::RestoreNewParams,
     )),
@@ -98,6 +99,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(clusters::list_cluster_members))
         .routes(routes!(clusters::list_cluster_events))
         .routes(routes!(clusters::list_cluster_configurations))
+        .routes(routes!(clusters::list_cluster_survivors))
         .routes(routes!(clusters::list_cluster_journals))
         .routes(routes!(clusters::list_cluster_patroni_scopes))
         .routes(routes!(keys::list_keys))

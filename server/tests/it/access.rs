@@ -48,6 +48,7 @@ fn table() -> Vec<Row> {
         row("list_cluster_members", M::GET, "/clusters/c-none/members", R::Viewer, None),
         row("list_cluster_events", M::GET, "/clusters/c-none/events", R::Viewer, None),
         row("list_cluster_configurations", M::GET, "/clusters/c-none/configurations", R::Operator, None),
+        row("list_cluster_survivors", M::GET, "/clusters/c-none/survivors", R::Admin, None),
         row("list_cluster_patroni_scopes", M::GET, "/clusters/c-none/patroni", R::Viewer, None),
         row("list_cluster_journals", M::GET, "/clusters/c-none/journals", R::Operator, None),
         row("list_keys", M::GET, "/clusters/c-none/keys?separator=/&limit=10", R::Viewer, None),

@@ -195,6 +195,7 @@ impl Inventory for ConsoleInventory {
             cluster_token,
             token,
             left_by: by.clone(),
+            rescued: false,
             attempt: None,
             problem: String::new(),
             created_at: self.now(),
@@ -232,6 +233,10 @@ impl Inventory for ConsoleInventory {
 
     async fn revision_marks(&self, _cluster: &ClusterId) -> Result<Vec<(Timestamp, Wide)>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn newest_snapshot(&self, _cluster: &ClusterId) -> Result<Option<Snapshot>, StoreError> {
+        Ok(None)
     }
 
     fn vault_scratch(&self) -> PathBuf {

@@ -25,7 +25,6 @@ pub mod plan;
 pub mod preflight;
 pub mod problem;
 pub mod quorum;
-pub mod rescue;
 pub mod snapshots;
 pub mod time;
 pub mod users;

@@ -19,7 +19,6 @@ mod membership;
 mod patroni;
 mod permissions;
 mod status;
-mod wal;
 mod wire;
 
 pub use access::{Access, BadMaterial, Material};
@@ -35,4 +34,3 @@ pub use log_line::LogLine;
 pub use members::{Consistency, ListedMember, MemberList, bootstrap_member_id};
 pub use permissions::Granted;
 pub use status::{Alarm, StatusReply, alarms};
-pub use wal::log_end;

@@ -1,7 +1,7 @@
 //! The client against real etcd processes. Invariant: nothing here asserts how long a thing took; deadlines are asserted
 //! by their kind of error.
 
-use quorate_etcd::{Consistency, EtcdError, MemberClient, MemberEndpoint, bootstrap_member_id, log_end};
+use quorate_etcd::{Consistency, EtcdError, MemberClient, MemberEndpoint, bootstrap_member_id};
 use quorate_testkit::{
     etcd::{CALL, EtcdCluster, PATIENCE, VERSION},
     until::until,
@@ -29,21 +29,6 @@ async fn three_members_tell_their_status() {
     }
     cluster_ids.dedup();
     assert_eq!(cluster_ids.len(), 1);
-}
-
-#[tokio::test]
-async fn what_a_dead_member_knew_is_read_from_its_log() {
-    let mut cluster = EtcdCluster::start(1).await;
-    for _ in 0..20 {
-        cluster.client(0).canary_put(KEY, b"1", CALL).await.expect("put");
-    }
-    let status = cluster.status(0).await.expect("status").status;
-    cluster.member_mut(0).kill();
-    let folder = cluster.member(0).data_dir().join("member/wal");
-    let files = std::fs::read_dir(folder).expect("a log").map(|file| file.expect("a file").path());
-    let newest = files.filter(|file| file.extension().is_some_and(|end| end == "wal")).max().expect("a file");
-    let end = log_end(&std::fs::read(newest).expect("read")).expect("an end");
-    assert_eq!((end.term, end.index), (status.raft_term, status.raft_index));
 }
 
 #[tokio::test]

@@ -133,6 +133,12 @@ pub trait Inventory: Send + Sync {
     /// The store failed.
     async fn revision_marks(&self, cluster: &ClusterId) -> Result<Vec<(Timestamp, Wide)>, StoreError>;
 
+    /// The newest good snapshot of a cluster.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn newest_snapshot(&self, cluster: &ClusterId) -> Result<Option<Snapshot>, StoreError>;
+
     /// A folder of the console's machine for what comes out of a vault and goes on to a host.
     fn vault_scratch(&self) -> PathBuf;
 

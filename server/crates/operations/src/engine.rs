@@ -18,6 +18,7 @@ use quorate_domain::{
     config::MemberConfig,
     operation::{LogKind, OperationState, Progress, StepState},
     patroni::PatroniScope,
+    snapshots::Survivors,
 };
 use quorate_store::{NewOperation, OperationRow, Store, StoreError};
 use serde_json::Value;
@@ -117,6 +118,14 @@ impl Engine {
     /// No such cluster, or nobody answered.
     pub async fn patroni(&self, cluster: &ClusterId) -> Result<Vec<PatroniScope>, PlanError> {
         self.0.planner.patroni(cluster).await
+    }
+
+    /// What is left of a cluster without quorum, and what each way out would lose. Changes nothing.
+    ///
+    /// # Errors
+    /// No such cluster, or the store failed.
+    pub async fn survivors(&self, cluster: &ClusterId) -> Result<Survivors, PlanError> {
+        kinds::rescue_cluster::survivors(&self.0.planner, cluster).await
     }
 
     /// What lies on the hosts of a cluster, read now, and where it differs from what is expected. Changes nothing.

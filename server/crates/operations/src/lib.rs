@@ -24,6 +24,7 @@ mod restoring;
 pub mod runbook;
 pub mod shell;
 pub mod steps;
+pub mod survivor;
 
 pub use context::{EngineEvents, Inventory, Planner};
 pub use engine::Engine;

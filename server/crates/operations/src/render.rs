@@ -125,6 +125,11 @@ fn snapshot_view(work: &SnapshotWork, host: String) -> EffectView {
             command: format!("# the console pushes {} (SHA-256 {}) to {path}", snapshot.name, snapshot.sha256),
             unless: String::new(),
         },
+        SnapshotWork::Carry { from_name, source, path, .. } => EffectView::Run {
+            host,
+            command: format!("# the console carries {source} from {from_name} to {path}"),
+            unless: String::new(),
+        },
         SnapshotWork::Release(snapshot) => {
             EffectView::Record { what: format!("the console removes its own copy of {}", snapshot.name) }
         }

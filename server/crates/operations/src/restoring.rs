@@ -11,7 +11,7 @@ use quorate_domain::{
 };
 
 /// The first version whose etcdutl raises revisions.
-const BUMPS: Version = Version::new(3, 5, 10);
+pub(crate) const BUMPS: Version = Version::new(3, 5, 10);
 /// Where nobody knows what was written since the snapshot.
 const UNKNOWN: Wide = Wide(1_000_000_000);
 
@@ -24,14 +24,15 @@ pub(crate) async fn snapshot(planner: &Planner, id: &SnapshotId) -> Result<Snaps
     found.ok_or_else(|| PlanError::field("snapshot", format!("There is no snapshot {id}")))
 }
 
-/// Fills in by how many revisions to go on, where that is to be reckoned. `live` is where the cluster is now, if it answers.
+/// Fills in by how many revisions to go on above `taken`, where that is to be reckoned. `live` is where the cluster is now, as far
+/// as somebody can tell.
 ///
 /// # Errors
 /// A number that cannot be taken, at the field `bump`; or the store failed.
 pub(crate) async fn fill_in_bump(
     planner: &Planner,
     bump: &mut Bump,
-    snapshot: &Snapshot,
+    taken: Option<Wide>,
     cluster: Option<&ClusterId>,
     live: Option<Wide>,
 ) -> Result<(), PlanError> {
@@ -41,7 +42,7 @@ pub(crate) async fn fill_in_bump(
     if *bump != Bump::Reckoned {
         return Ok(());
     }
-    let number = match (cluster, snapshot.revision) {
+    let number = match (cluster, taken) {
         (Some(cluster), Some(revision)) => {
             let (mut marks, now) = (planner.inventory.revision_marks(cluster).await?, planner.inventory.now());
             marks.extend(live.map(|live| (now, live)));

@@ -7,6 +7,7 @@ use crate::{
     shell::{line, word},
     steps::service,
 };
+use quorate_domain::HostId;
 use std::fmt::Write as _;
 
 mod members;
@@ -67,7 +68,7 @@ fn lane_script(plan: &Plan, lane: &Lane) -> String {
     };
     let mut body = String::new();
     for action in &lane.actions {
-        body.push_str(&action_script(login, action));
+        body.push_str(&action_script(&plan.logins, login, action));
     }
     match &lane.unless {
         Some(condition) if !body.is_empty() => {
@@ -103,7 +104,7 @@ fn run_script(login: &Login, run: &Run) -> String {
     }
 }
 
-fn action_script(login: &Login, action: &Action) -> String {
+fn action_script(logins: &[(HostId, Login)], login: &Login, action: &Action) -> String {
     let command = match &action.effect {
         Effect::Run(run) => run_script(login, run),
         Effect::PutFile { path, owner, group, mode, content, .. } => {
@@ -143,7 +144,7 @@ fn action_script(login: &Login, action: &Action) -> String {
         Effect::Canary { cluster, key } => canary_script(login, cluster, key),
         Effect::Member { cluster, call, deadline_seconds } => members::call(login, cluster, call, *deadline_seconds),
         Effect::Keys { cluster, call } => by_hand(cluster, call),
-        Effect::Snapshot(work) => snapshots::work(login, work),
+        Effect::Snapshot(work) => snapshots::work(logins, login, work),
         Effect::RecordToken { .. } => "# in Quorate: nothing; a configuration that differs is shown".to_owned(),
         Effect::RecordQuota { .. } => "# in Quorate: the quota is noted when it changes the cluster".to_owned(),
         Effect::RecordMembers { .. } => {

@@ -2,7 +2,7 @@
 //! reviewed; where the vault keeps it is `core`'s business.
 
 use super::ClusterTarget;
-use quorate_domain::{SnapshotId, snapshots::Snapshot, wide::Wide};
+use quorate_domain::{HostId, SnapshotId, snapshots::Snapshot, wide::Wide};
 use serde::{Deserialize, Serialize};
 
 /// A snapshot as a plan names it.
@@ -44,6 +44,19 @@ pub enum SnapshotWork {
         snapshot: SnapshotRef,
         /// Path on the host.
         path: String,
+    },
+    /// The host of the lane gets a file of another host, through the console.
+    Carry {
+        /// The other host.
+        from: HostId,
+        /// Its name when the plan was made.
+        from_name: String,
+        /// The file there.
+        source: String,
+        /// Path on the lane's host.
+        path: String,
+        /// How long it may take.
+        deadline_seconds: u32,
     },
     /// The console's own file goes. The undo of `Fetch`, and its end.
     Release(SnapshotRef),

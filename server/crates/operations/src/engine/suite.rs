@@ -153,6 +153,9 @@ impl Inventory for TestInventory {
     async fn revision_marks(&self, _cluster: &ClusterId) -> Result<Vec<(Timestamp, Wide)>, StoreError> {
         Ok(Vec::new())
     }
+    async fn newest_snapshot(&self, _cluster: &ClusterId) -> Result<Option<Snapshot>, StoreError> {
+        Ok(None)
+    }
     fn vault_scratch(&self) -> PathBuf {
         PathBuf::new()
     }
@@ -358,8 +361,8 @@ fn undoable(plan: &Plan, step: usize) -> bool {
 fn plans() -> Vec<Plan> {
     use crate::kinds::{
         add_member, adopt_cluster, copy_keys, delete_keys, edit_settings, finish_removal, import_keys, install_cluster,
-        move_leader, promote_member, remove_member, repair_drift, replace_member, restore_in_place, restore_new,
-        rolling_restart, shrink_cluster, uninstall_cluster, update_member_urls,
+        move_leader, promote_member, remove_member, repair_drift, replace_member, rescue_cluster, restore_in_place,
+        restore_new, rolling_restart, shrink_cluster, uninstall_cluster, update_member_urls,
     };
     let plans = vec![
         add_member::tests::sample_plan(),
@@ -375,6 +378,7 @@ fn plans() -> Vec<Plan> {
         remove_member::tests::sample_plan(),
         repair_drift::tests::sample_plan(),
         replace_member::tests::sample_plan(),
+        rescue_cluster::tests::sample_plan(),
         restore_in_place::tests::sample_plan(),
         restore_new::tests::sample_plan(),
         rolling_restart::tests::sample_plan(),

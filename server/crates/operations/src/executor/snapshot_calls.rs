@@ -7,8 +7,13 @@ use crate::{
     error::OperationError,
 };
 use quorate_domain::snapshots::Content;
-use quorate_remote::PushTo;
-use std::{io::ErrorKind, path::PathBuf, time::Duration};
+use quorate_remote::{Command, PushTo};
+use sha2::{Digest, Sha256};
+use std::{
+    io::{ErrorKind, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::sync::Mutex;
 
 /// Lanes of a step ask at once; the first one fetches, the others find it.
@@ -41,6 +46,18 @@ impl Executor {
                 self.say(place, format!("brought {} to {path}", snapshot.name));
                 Ok(())
             }
+            SnapshotWork::Carry { from, from_name, source, path, deadline_seconds } => {
+                let from = Place::Host { id: from.clone(), name: from_name.clone() };
+                let local = self.planner.inventory.vault_scratch().join(format!(
+                    "{}-{}.part",
+                    self.task.operation,
+                    place.name()
+                ));
+                let carried = self.carry(&from, source, place, path, &local, super::seconds(*deadline_seconds)).await;
+                // What is left of a try that failed would only be written over.
+                let _ = tokio::fs::remove_file(&local).await;
+                carried
+            }
             SnapshotWork::Release(snapshot) => match tokio::fs::remove_file(self.fetched(snapshot)).await {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     Err(OperationError::Verify(format!("The console cannot remove its copy of the snapshot: {error}")))
@@ -48,6 +65,43 @@ impl Executor {
                 _ => Ok(()),
             },
         }
+    }
+
+    /// Brings a file of one host to another; held against the first one's own checksum on the way.
+    async fn carry(
+        &self,
+        from: &Place,
+        source: &str,
+        place: &Place,
+        path: &str,
+        local: &Path,
+        deadline: Duration,
+    ) -> Result<(), OperationError> {
+        let (from_name, from) = self.host(from).await?;
+        let (name, host) = self.host(place).await?;
+        let wrap = |source| OperationError::Host { host: from_name.clone(), source };
+        let sum =
+            from.run_ok(Command::new(["sha256sum", "--", source]).root().deadline(deadline)).await.map_err(wrap)?;
+        let here = |error| OperationError::Verify(format!("The console cannot keep what it carries: {error}"));
+        let mut file = std::io::BufWriter::new(std::fs::File::create(local).map_err(here)?);
+        let (mut digest, mut failed) = (Sha256::new(), None);
+        let mut hear = |bytes: &[u8]| {
+            digest.update(bytes);
+            failed = file.write_all(bytes).err().or(failed.take());
+        };
+        let read = Command::new(["cat", "--", source]).root().deadline(deadline);
+        from.run_streaming(read, &mut hear).await.map_err(wrap)?;
+        if let Some(error) = failed.or(file.flush().err()) {
+            return Err(here(error));
+        }
+        if !sum.text().starts_with(&hex::encode(digest.finalize())) {
+            return Err(OperationError::Verify(format!("{source} of {from_name} arrived as something else; retry")));
+        }
+        let to = PushTo { path, owner: "root", group: "root", mode: 0o600 };
+        let pushed = host.push_file(local, &to, deadline, &mut |_| {}).await;
+        pushed.map_err(|source| OperationError::Host { host: name, source })?;
+        self.say(place, format!("carried {source} from {from_name} to {path}"));
+        Ok(())
     }
 
     fn fetched(&self, snapshot: &SnapshotRef) -> PathBuf {

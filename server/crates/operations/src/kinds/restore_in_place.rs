@@ -19,13 +19,12 @@ use quorate_domain::{
 };
 use serde_json::Value;
 
-mod look;
+pub(super) mod look;
 mod steps;
 
-pub(super) use steps::content_guard;
+pub(super) use steps::{Whole, Work, content_guard};
 
 use look::{Found, Live, Site};
-use steps::{Whole, Work};
 
 /// The kind `restore_in_place`.
 pub struct RestoreInPlace;
@@ -59,7 +58,7 @@ impl Kind for RestoreInPlace {
         let snapshot = restoring::snapshot(planner, &params.snapshot).await?;
         let (live, sites) = tokio::join!(look::live(planner, &record), look::sites(planner, &record, &params.token));
         let (sites, elsewhere) = sites?;
-        restoring::fill_in_bump(planner, &mut params.bump, &snapshot, Some(&record.id), live.revision).await?;
+        restoring::fill_in_bump(planner, &mut params.bump, snapshot.revision, Some(&record.id), live.revision).await?;
         self.compose(&record, &params, &snapshot, &live, &sites, &elsewhere)
     }
 }
@@ -106,14 +105,12 @@ impl RestoreInPlace {
         let whole = Whole {
             target: ClusterTarget::from(record),
             members: works,
-            snapshot: named,
-            sealed,
             content: snapshot.content.as_ref(),
             token: &params.token,
             answering: &live.answering,
             down,
         };
-        let (steps, point_of_no_return) = whole.build();
+        let (steps, point_of_no_return) = whole.build(&named, sealed);
         Ok(Plan {
             kind: super::Kind::name(self).into(),
             kind_version: self.version(),
@@ -154,7 +151,7 @@ fn begin<'a>(
 }
 
 /// Its directory for the log, where etcd.conf names one of its own.
-fn wal_dir(conf: &str) -> Option<&str> {
+pub(super) fn wal_dir(conf: &str) -> Option<&str> {
     setting(conf, "wal-dir").filter(|dir| !dir.is_empty())
 }
 
@@ -162,7 +159,7 @@ fn wal_dir(conf: &str) -> Option<&str> {
 ///
 /// # Errors
 /// Why the file is not understood, in words.
-fn confs(
+pub(super) fn confs(
     member: &ClusterMemberRecord,
     conf: &str,
     initial_cluster: &str,
@@ -320,7 +317,7 @@ pub(crate) mod tests {
     const CONF: &str = "name: 'lab1'\ndata-dir: '/var/lib/etcd'\ninitial-cluster-token: 'demo-1'\n\
                         listen-client-urls: 'http://10.77.0.11:2379,http://localhost:2379'\nlog-level: info\n";
 
-    fn found(n: u8) -> Found {
+    pub(crate) fn found(n: u8) -> Found {
         Found {
             ran: true,
             etcd: Some(Version::new(3, 5, 16)),

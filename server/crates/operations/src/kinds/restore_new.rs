@@ -42,7 +42,7 @@ impl Kind for RestoreNew {
         let mut params: RestoreNewParams = params_of(params)?;
         let snapshot = restoring::snapshot(planner, &params.snapshot).await?;
         let seen = install_cluster::look(planner, params.install).await.map_err(|error| within("install", error))?;
-        restoring::fill_in_bump(planner, &mut params.bump, &snapshot, snapshot.cluster.as_ref(), None).await?;
+        restoring::fill_in_bump(planner, &mut params.bump, snapshot.revision, snapshot.cluster.as_ref(), None).await?;
         params.install = seen.params.clone();
         let others = planner.inventory.all_clusters().await?;
         self.compose(&params, &seen.hosts, &seen.survey, &seen.release, &snapshot, &others)

@@ -3,9 +3,10 @@
 
 use super::remote_words;
 use crate::{effect::SnapshotWork, plan::Login, shell::word};
+use quorate_domain::HostId;
 
-/// The script of one piece of work.
-pub fn work(login: &Login, work: &SnapshotWork) -> String {
+/// The script of one piece of work; `logins` are those of all hosts.
+pub fn work(logins: &[(HostId, Login)], login: &Login, work: &SnapshotWork) -> String {
     match work {
         SnapshotWork::Save { cluster, member } => {
             let url = cluster.members.iter().find(|m| m.name == *member).map_or("", |m| m.client_url.as_str());
@@ -20,6 +21,20 @@ pub fn work(login: &Login, work: &SnapshotWork) -> String {
         ),
         SnapshotWork::Bring { path, .. } => {
             format!("{} <\"$SNAPSHOT\"", remote_words(login, &["install", "-m", "0600", "/dev/stdin", path]))
+        }
+        SnapshotWork::Carry { from, from_name, source, path, .. } => {
+            let other = logins.iter().find(|(host, _)| host == from);
+            let read = other.map(|(_, login)| remote_words(login, &["cat", source]));
+            let put = remote_words(login, &["install", "-m", "0600", "/dev/stdin", path]);
+            // A file of its own: a pipe would hide that reading failed.
+            match read {
+                Some(read) => format!(
+                    "carried=$(mktemp)\n{read} </dev/null >\"$carried\"\n{put} <\"$carried\"\nrm -f \"$carried\""
+                ),
+                None => {
+                    format!("echo {} >&2; exit 1", word(&format!("copy {source} from {from_name} to {path} first")))
+                }
+            }
         }
         SnapshotWork::Release(_) => ":".to_owned(),
     }

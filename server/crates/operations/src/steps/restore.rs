@@ -46,12 +46,18 @@ const MOVE_LOG: &str = "set -eu; [ -d \"$1\" ] || exit 0; \
 /// How fast a database is restored at least: it is read, hashed and written, and a slow disk writes 10 MB/s.
 const BYTES_A_SECOND: u64 = 5 << 20;
 
+/// How long it may take to work through so many bytes.
+pub fn seconds_for(bytes: u64) -> u32 {
+    u32::try_from(120 + bytes / BYTES_A_SECOND).unwrap_or(u32::MAX)
+}
+
 impl Begin<'_> {
     fn ready(&self) -> String {
         format!("{}/.restore-{}", self.data_dir, self.token)
     }
 
-    fn database(&self) -> String {
+    /// Where the database is brought to.
+    pub fn database(&self) -> String {
         format!("{}.db", self.ready())
     }
 
@@ -70,14 +76,21 @@ impl Begin<'_> {
 
     /// Brings the database and restores it beside what is there. etcd may run meanwhile.
     pub fn prepare(&self, snapshot: &SnapshotRef, sealed: bool) -> Part {
-        let (database, ready) = (self.database(), self.ready());
+        let database = self.database();
         let bring = SnapshotWork::Bring { snapshot: snapshot.clone(), path: database.clone() };
-        let seconds = u32::try_from(120 + snapshot.bytes.0 / BYTES_A_SECOND).unwrap_or(u32::MAX);
-        let mut actions: Vec<Action> = vec![
+        let seconds = seconds_for(snapshot.bytes.0);
+        let brought = vec![
             Action::from(Effect::Snapshot(bring)).unless(Condition::exists(&database)),
             Run::new(["/bin/sh", "-c", CHECK, "sh", &snapshot.sha256, &database]).within(seconds).into(),
-            self.restore(sealed).within(seconds).as_job().into(),
         ];
+        self.prepare_from(brought, seconds, sealed)
+    }
+
+    /// The same with a database that `bring` puts where [`Self::database`] says.
+    pub fn prepare_from(&self, bring: Vec<Action>, seconds: u32, sealed: bool) -> Part {
+        let (database, ready) = (self.database(), self.ready());
+        let mut actions = bring;
+        actions.push(self.restore(sealed).within(seconds).as_job().into());
         actions.push(Run::new(["rm", "-f", &database]).into());
         let part = format!("{ready}.part");
         let mut undo: Vec<Action> = vec![Run::new(["rm", "-rf", &ready, &part, &database]).within(120).into()];

@@ -25,7 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// A member and its host.
-pub(super) struct Site {
+pub(in crate::kinds) struct Site {
     pub member: ClusterMemberRecord,
     pub host: HostSummary,
     pub found: Result<Found, String>,
@@ -33,7 +33,7 @@ pub(super) struct Site {
 
 /// What lies on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(in crate::kinds) struct Found {
     /// Its etcd runs, or tries to.
     pub ran: bool,
     /// Its etcd's version.
@@ -54,7 +54,7 @@ pub(super) struct Found {
 }
 
 /// The cluster as it answers.
-pub(super) struct Live {
+pub(in crate::kinds) struct Live {
     /// Names of the members that answer.
     pub answering: Vec<String>,
     /// The newest revision among them.
@@ -64,7 +64,7 @@ pub(super) struct Live {
 }
 
 /// Asks each member by itself, and all of them who is in the cluster.
-pub(super) async fn live(planner: &Planner, record: &ClusterRecord) -> Live {
+pub(in crate::kinds) async fn live(planner: &Planner, record: &ClusterRecord) -> Live {
     let target = ClusterTarget::from(record);
     let ask = async |member: &MemberTarget| {
         let ask = async {
@@ -86,7 +86,7 @@ pub(super) async fn live(planner: &Planner, record: &ClusterRecord) -> Live {
 ///
 /// # Errors
 /// The store failed.
-pub(super) async fn sites(
+pub(in crate::kinds) async fn sites(
     planner: &Planner,
     record: &ClusterRecord,
     token: &str,

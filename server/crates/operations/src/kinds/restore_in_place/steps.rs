@@ -18,7 +18,7 @@ const AGREE_SECONDS: u32 = 180;
 const RESTART_SECONDS: u32 = 180;
 
 /// One member with all that its lanes need.
-pub(super) struct Work<'a> {
+pub(in crate::kinds) struct Work<'a> {
     pub site: &'a Site,
     pub found: &'a Found,
     /// Its etcd.conf once clients are let in.
@@ -29,12 +29,10 @@ pub(super) struct Work<'a> {
 }
 
 /// What the whole restore needs.
-pub(super) struct Whole<'a> {
+pub(in crate::kinds) struct Whole<'a> {
     /// The cluster as it is reached by clients.
     pub target: ClusterTarget,
     pub members: Vec<Work<'a>>,
-    pub snapshot: SnapshotRef,
-    pub sealed: bool,
     pub content: Option<&'a Content>,
     pub token: &'a str,
     /// Names of members that answer now.
@@ -45,19 +43,41 @@ pub(super) struct Whole<'a> {
 
 impl Whole<'_> {
     /// All steps, and the index of the first that cannot be taken back.
-    pub fn build(&self) -> (Vec<Step>, u32) {
+    pub fn build(&self, snapshot: &SnapshotRef, sealed: bool) -> (Vec<Step>, u32) {
         let mut steps: Vec<Step> = self.save().into_iter().collect();
-        steps.push(self.fetch());
-        steps.push(self.each("prepare", "Bring the snapshot and restore it beside the data", |work| Lane {
+        steps.push(self.fetch(snapshot));
+        steps.push(self.prepare(snapshot, sealed));
+        steps.extend(self.outage());
+        steps.extend(self.change_places());
+        let first_open = steps.len();
+        steps.extend(self.open());
+        steps.push(self.note(Some(snapshot)));
+        steps.push(membership::verify_step(&self.target, &[], &[], self.token));
+        (steps, u32::try_from(first_open).unwrap_or(u32::MAX))
+    }
+
+    /// The snapshot of a vault lies restored beside the data of each.
+    pub fn prepare(&self, snapshot: &SnapshotRef, sealed: bool) -> Step {
+        self.each("prepare", "Bring the snapshot and restore it beside the data", |work| Lane {
             unless: Some(work.begin.prepared()),
-            ..work.lane(work.begin.prepare(&self.snapshot, self.sealed))
-        }));
-        steps.push(self.each("hold", "Keep etcd from starting on every host, also after a reboot", |work| {
+            ..work.lane(work.begin.prepare(snapshot, sealed))
+        })
+    }
+
+    /// All are stopped, and stay so.
+    pub fn outage(&self) -> Vec<Step> {
+        let hold = self.each("hold", "Keep etcd from starting on every host, also after a reboot", |work| {
             work.lane(hold::hold_part(work.unit(), work.found.ran))
-        }));
-        steps.push(self.each("stop", "Stop all members, and see that they are", |work| {
+        });
+        let stop = self.each("stop", "Stop all members, and see that they are", |work| {
             work.lane(Part { actions: work.stop(), undo: Vec::new() })
-        }));
+        });
+        vec![hold, stop]
+    }
+
+    /// What was prepared takes the place of the old data, and all follow one leader with it.
+    pub fn change_places(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
         steps.push(self.each("set_aside", "Set the old data aside", |work| work.lane(work.begin.set_aside())));
         steps.push(self.each("place", "Put the restored data in its place", |work| work.lane(work.begin.place())));
         steps.push(self.each("close", "Write the new token, and listeners for this host only", |work| {
@@ -70,14 +90,11 @@ impl Whole<'_> {
         }));
         steps.push(self.agree());
         steps.extend(self.content());
-        let first_open = steps.len();
-        steps.extend(self.open());
-        steps.push(self.note());
-        steps.push(membership::verify_step(&self.target, &[], &[], self.token));
-        (steps, u32::try_from(first_open).unwrap_or(u32::MAX))
+        steps
     }
 
-    fn each(&self, key: &str, title: &str, lane: impl Fn(&Work<'_>) -> Lane) -> Step {
+    /// The same step at each of them.
+    pub fn each(&self, key: &str, title: &str, lane: impl Fn(&Work<'_>) -> Lane) -> Step {
         Step::of(key, title, self.members.iter().map(lane).collect())
     }
 
@@ -96,8 +113,9 @@ impl Whole<'_> {
         (!self.answering.is_empty()).then_some(step)
     }
 
-    fn fetch(&self) -> Step {
-        let work = |work: fn(SnapshotRef) -> SnapshotWork| vec![Effect::Snapshot(work(self.snapshot.clone())).into()];
+    /// The console reads the snapshot out of its vault.
+    pub fn fetch(&self, snapshot: &SnapshotRef) -> Step {
+        let work = |work: fn(SnapshotRef) -> SnapshotWork| vec![Effect::Snapshot(work(snapshot.clone())).into()];
         let part = Part { actions: work(SnapshotWork::Fetch), undo: work(SnapshotWork::Release) };
         Step::of("fetch", "Read the snapshot out of the vault", vec![Lane::at(self.target.place(), part)])
     }
@@ -125,8 +143,8 @@ impl Whole<'_> {
         }))
     }
 
-    /// One after another, as any restart.
-    fn open(&self) -> Vec<Step> {
+    /// Opened one after another, as any restart; the first waits for a person.
+    pub fn open(&self) -> Vec<Step> {
         let open = |(i, work): (usize, &Work<'_>)| {
             let name = &work.site.member.name;
             let put = Effect::PutFile {
@@ -162,7 +180,7 @@ impl Whole<'_> {
     fn question(&self) -> Question {
         let seen = match self.content {
             Some(content) => format!("have exactly the {} live keys of the snapshot", content.keys),
-            None => "answer; what is in the snapshot was never gone through, so look at some keys".to_owned(),
+            None => "answer; nobody went through what is in them, so look at some keys".to_owned(),
         };
         Question {
             label: "Open to clients".into(),
@@ -174,11 +192,10 @@ impl Whole<'_> {
     }
 
     /// What the console keeps of it, and what is left over.
-    fn note(&self) -> Step {
-        let actions = vec![
-            Effect::RecordToken { token: self.token.to_owned() }.into(),
-            Effect::Snapshot(SnapshotWork::Release(self.snapshot.clone())).into(),
-        ];
+    pub fn note(&self, snapshot: Option<&SnapshotRef>) -> Step {
+        let mut actions: Vec<Action> = vec![Effect::RecordToken { token: self.token.to_owned() }.into()];
+        let released = snapshot.map(|snapshot| SnapshotWork::Release(snapshot.clone()));
+        actions.extend(released.map(|work| Effect::Snapshot(work).into()));
         let console = Lane::at(self.target.place(), Part { actions, undo: Vec::new() });
         let tidy = |work: &Work<'_>| work.lane(Part { actions: work.begin.tidy(), undo: Vec::new() });
         let lanes = self.members.iter().map(tidy).chain([console]).collect();
@@ -197,7 +214,7 @@ pub(in crate::kinds) fn content_guard(cluster: &ClusterTarget, member: &str, con
 }
 
 impl Work<'_> {
-    fn unit(&self) -> &str {
+    pub fn unit(&self) -> &str {
         &self.site.member.layout.unit
     }
 
@@ -205,7 +222,7 @@ impl Work<'_> {
         &self.site.member.layout.conf
     }
 
-    fn lane(&self, part: Part) -> Lane {
+    pub fn lane(&self, part: Part) -> Lane {
         Lane { diagnose: vec![service::journal(self.unit())], ..Lane::at(Place::of(&self.site.host), part) }
     }
 
