@@ -15,6 +15,9 @@ pub(crate) const BUMPS: Version = Version::new(3, 5, 10);
 /// Where nobody knows what was written since the snapshot.
 const UNKNOWN: Wide = Wide(1_000_000_000);
 
+/// What etcd allots for its log, whatever the database is: two files of 64 MB.
+const LOG_BYTES: u64 = 128 << 20;
+
 /// The snapshot of this id.
 ///
 /// # Errors
@@ -117,6 +120,14 @@ pub(crate) fn version_check(subject: &str, snapshot: &Snapshot, etcd: Version, b
         (Some(taken), None) => (Verdict::Pass, format!("the snapshot is of etcd {taken}, here is {etcd}"), ""),
     };
     Check::new("version", subject, verdict, answer, advice)
+}
+
+/// Whether there is room where the data lies: for the old database, for the one that is brought and the one that is restored.
+pub(crate) fn disk_check(subject: &str, snapshot: &Snapshot, free: u64) -> Check {
+    let needed = (snapshot.bytes.0.saturating_mul(5) / 2).saturating_add(LOG_BYTES);
+    let verdict = if free >= needed { Verdict::Pass } else { Verdict::Fail };
+    let answer = format!("{} MiB free, {} needed", free >> 20, needed >> 20);
+    Check::new("disk", subject, verdict, answer, "Make room where the data lies: old data stays beside the new")
 }
 
 /// How revisions go on, and why, in words.

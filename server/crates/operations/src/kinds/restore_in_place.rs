@@ -274,12 +274,7 @@ fn site_checks(site: &Site, snapshot: &Snapshot, bump: Bump) -> Vec<Check> {
             });
         }
     }
-    let needed = snapshot.bytes.0.saturating_mul(5) / 2;
-    let (verdict, answer) = match found.free >= needed {
-        true => (Verdict::Pass, format!("{} MiB free, {} needed", found.free >> 20, needed >> 20)),
-        false => (Verdict::Fail, format!("{} MiB free, {} needed", found.free >> 20, needed >> 20)),
-    };
-    checks.push(check("disk", verdict, answer, "Make room where the data lies: the old data stays beside the new"));
+    checks.push(restoring::disk_check(name, snapshot, found.free));
     if found.owner.is_empty() {
         let answer = format!("there is no {}", site.member.data_dir);
         checks.push(check("data_dir", Verdict::Fail, answer, "Make it, and give it to the user that etcd runs as"));
@@ -452,6 +447,9 @@ pub(crate) mod tests {
         let check = std::process::Command::new("bash").args(["-n", "-c", &script]).status().expect("bash runs");
         assert!(check.success(), "{script}");
         let at = |text: &str| script.find(text).expect(text);
-        assert!(at("SNAPSHOT must name") < at("quorate-hold") && at("Open to clients") < at("Open lab1"), "{script}");
+        assert!(
+            at("SNAPSHOT must name") < at("quorate-hold") && at("Press Enter") < at("systemctl restart"),
+            "{script}"
+        );
     }
 }

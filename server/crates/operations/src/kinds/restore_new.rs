@@ -80,12 +80,7 @@ impl RestoreNew {
         checks.extend(release.checks.iter().cloned());
         checks.extend(same_machine(hosts));
         checks.extend(hosts.iter().zip(&survey.hosts).filter_map(|(host, seen)| {
-            let facts = seen.facts.as_ref().ok()?;
-            let free = facts.data_free.0;
-            let needed = snapshot.bytes.0.saturating_mul(5) / 2;
-            let answer = format!("{} MiB free, {} needed", free >> 20, needed >> 20);
-            let verdict = if free >= needed { Verdict::Pass } else { Verdict::Fail };
-            Some(Check::new("disk", &host.name, verdict, answer, "Make room where the data will lie"))
+            Some(restoring::disk_check(&host.name, snapshot, seen.facts.as_ref().ok()?.data_free.0))
         }));
         if install.source == BinarySource::Installed {
             checks.extend(hosts.iter().zip(&survey.hosts).filter_map(|(host, seen)| {
