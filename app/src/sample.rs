@@ -172,6 +172,7 @@ pub(crate) fn host_task() -> HostTask {
         cluster_token: String::new(),
         token: "tok".into(),
         left_by: OperationId::from_random([5; 10]),
+        rescued: false,
         attempt: None,
         problem: String::new(),
         created_at: Timestamp(1_700_000_000_000),
@@ -283,6 +284,7 @@ pub(crate) fn plan() -> PlanView {
         ],
         undo: Vec::new(),
         skippable,
+        waits: None,
     };
     let check = Check {
         name: "arch".into(),

@@ -64,6 +64,9 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         membership::ShrinkParams,
         membership::UninstallParams,
         membership::UpdateUrlsParams,
+        quorate_domain::snapshots::RescueParams,
+        quorate_domain::snapshots::RestoreInPlaceParams,
+        quorate_domain::snapshots::RestoreNewParams,
     )),
     modifiers(&Common)
 )]
@@ -87,6 +90,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(operations::get_operation))
         .routes(routes!(operations::get_operation_output))
         .routes(routes!(operations::stream_operation_events))
+        .routes(routes!(operations::proceed_operation))
         .routes(routes!(operations::retry_operation))
         .routes(routes!(operations::skip_operation_step))
         .routes(routes!(operations::undo_operation))
@@ -100,6 +104,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(clusters::list_cluster_members))
         .routes(routes!(clusters::list_cluster_events))
         .routes(routes!(clusters::list_cluster_configurations))
+        .routes(routes!(clusters::list_cluster_survivors))
         .routes(routes!(clusters::list_cluster_journals))
         .routes(routes!(clusters::list_cluster_patroni_scopes))
         .routes(routes!(snapshots::list_backups))

@@ -140,6 +140,12 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
     let view = move || {
         let (state, reason, cluster, soaked) = told.get();
         match state {
+            OperationState::Waiting => Some(view! {
+                <div class="note tone-risk" role="alert">
+                    {Icon::Risk.view()}
+                    <div><p class="note-title">"It waits for a person"</p><p>{reason}</p></div>
+                </div>
+            }.boxed()),
             OperationState::Stuck => Some(view! {
                 <div class="note tone-bad" role="alert">
                     {Icon::Bad.view()}
@@ -190,6 +196,7 @@ fn is_of_keys(kind: &str) -> bool {
 /// Words of a choice: (button, question, what it does).
 fn choice_words(choice: Choice) -> (&'static str, &'static str, &'static str) {
     match choice {
+        Choice::Proceed => ("Go on", "Go on?", "The next step begins."),
         Choice::Retry => ("Retry", "", "Goes on with the step that failed or was stopped."),
         Choice::Cancel => (
             "Cancel",
@@ -242,13 +249,20 @@ fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyVie
             }
         })
     };
+    // What goes on is said by the step that waits.
+    let label = move |choice: Choice| {
+        let asked = || run.with(|r| r.question().map(|question| question.label.clone()));
+        let own = if choice == Choice::Proceed { asked() } else { None };
+        own.unwrap_or_else(|| choice_words(choice).0.to_owned())
+    };
     let button = move |choice: Choice| {
-        let look = if choice == Choice::Retry { Look::Primary } else { Look::Plain };
-        view! { <Button label=choice_words(choice).0 look=look busy=task.busy on_press=press(choice)/> }.boxed()
+        let look = if matches!(choice, Choice::Retry | Choice::Proceed) { Look::Primary } else { Look::Plain };
+        view! { <Button label=Signal::derive(move || label(choice)) look=look busy=task.busy on_press=press(choice)/> }
+            .boxed()
     };
     let words = move || asked.get().map_or(("", "", ""), choice_words);
     let title = Signal::derive(move || words().1.to_owned());
-    let yes = Signal::derive(move || words().0.to_owned());
+    let yes = Signal::derive(move || asked.get().map_or_else(String::new, label));
     let go = Callback::new(move |()| {
         if let Some(choice) = asked.get_untracked() {
             steer.try_run(choice);

@@ -13,6 +13,7 @@ use quorate_domain::{
     config::MemberConfig,
     host_task::HostTask,
     patroni::PatroniScope,
+    snapshots,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,14 @@ pub(crate) async fn keep_credentials(
 pub(crate) async fn configurations(id: ClusterId) -> Result<Vec<MemberConfig>, AppError> {
     let (console, permit) = permitted_in::<act::CheckHosts>(Scope::Cluster(id)).await?;
     Ok(console.configurations(&permit).await?)
+}
+
+/// What is left of a cluster without quorum, read now.
+#[server(prefix = "/rpc", endpoint = "survivors", protocol = Wire)]
+pub(crate) async fn survivors(id: ClusterId) -> Result<snapshots::Survivors, AppError> {
+    let (console, actor) = caller()?;
+    let permit = console.permit_run(&actor, "rescue_cluster").await?;
+    Ok(console.survivors(&permit, &id).await?)
 }
 
 /// The Patroni scopes that keep their state in a cluster, asked now.

@@ -7,6 +7,7 @@ mod opened;
 mod restore;
 mod retention;
 mod schedule;
+mod survivors;
 mod vault;
 
 pub use health::BackupHealth;
@@ -15,6 +16,10 @@ pub use opened::{OpenedSnapshot, OpeningPhase, TakeKeys};
 pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams};
 pub use retention::{Kept, Retention};
 pub use schedule::{NewSchedule, Schedule};
+pub use survivors::{
+    LogEnd, LogPosition, Presence, Remains, Survivor, Survivors, WayOut, comes_back, lost_with_database, lost_with_log,
+    lost_with_snapshot, rank, ways_out,
+};
 pub use vault::{NewVault, Vault, VaultPlace};
 
 use crate::{

@@ -4,6 +4,9 @@
 pub mod accounts;
 pub mod binaries;
 pub mod files;
+pub mod hold;
+pub mod rescue;
+pub mod restore;
 pub mod service;
 
 use crate::effect::{Action, Condition, Run};
@@ -26,6 +29,11 @@ impl Part {
         undo.append(&mut self.undo);
         self.undo = undo;
         self
+    }
+
+    /// One command that needs no undo, and nothing once `condition` holds.
+    pub fn run_unless(run: Run, condition: Condition) -> Part {
+        Part { actions: vec![Action::from(run).unless(condition)], undo: Vec::new() }
     }
 
     /// One command that needs no undo.

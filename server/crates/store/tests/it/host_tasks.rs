@@ -18,6 +18,7 @@ fn task(host: &str, token: &str) -> HostTask {
         cluster_token: String::new(),
         token: token.into(),
         left_by: operation_id("op"),
+        rescued: false,
         attempt: None,
         problem: String::new(),
         created_at: Timestamp(9),
