@@ -13,6 +13,7 @@ pub(crate) mod keys;
 pub(crate) mod operation;
 pub(crate) mod operations;
 pub(crate) mod settings;
+pub(crate) mod snapshot;
 pub(crate) mod tokens;
 pub(crate) mod users;
 

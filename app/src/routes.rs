@@ -162,15 +162,14 @@ pub(crate) fn compare_snapshot(id: &SnapshotId, prefix: &Key) -> String {
     format!("/snapshots/{id}/compare?prefix={}", escape(&prefix.to_string()))
 }
 
-/// The wizard that restores a cluster in place.
-pub(crate) fn restore(id: &ClusterId, snapshot: Option<&SnapshotId>) -> String {
-    let snapshot = snapshot.map_or_else(String::new, |snapshot| format!("?snapshot={snapshot}"));
-    format!("/clusters/{id}/restore{snapshot}")
+/// The wizard that puts a snapshot in the place of a cluster's data.
+pub(crate) fn restore_in_place(id: &ClusterId, snapshot: &SnapshotId) -> String {
+    format!("/clusters/{id}/restore?snapshot={snapshot}")
 }
 
 /// The wizard that makes a new cluster of a snapshot.
-pub(crate) fn restore_new(id: &SnapshotId) -> String {
-    format!("/snapshots/{id}/restore-new")
+pub(crate) fn restore_new(snapshot: &SnapshotId) -> String {
+    format!("/snapshots/{snapshot}/restore-new")
 }
 
 /// The wizard that brings a cluster without quorum back.

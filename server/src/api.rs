@@ -112,6 +112,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(snapshots::take_snapshot))
         .routes(routes!(snapshots::list_snapshots, snapshots::upload_snapshot))
         .routes(routes!(snapshots::get_snapshot, snapshots::delete_snapshot))
+        .routes(routes!(snapshots::get_snapshot_bundle))
         .routes(routes!(snapshots::download_snapshot))
         .routes(routes!(snapshots::protect_snapshot))
         .routes(routes!(snapshots::cancel_snapshot))

@@ -50,10 +50,11 @@ pub(crate) async fn backup_healths() -> Result<Vec<(ClusterId, snapshots::Backup
 #[server(prefix = "/rpc", endpoint = "snapshots", protocol = Wire)]
 pub(crate) async fn list_snapshots(
     cluster: Option<ClusterId>,
+    state: Option<snapshots::SnapshotState>,
     after: Option<SnapshotId>,
 ) -> Result<Vec<snapshots::Snapshot>, AppError> {
     let (console, permit) = permitted::<act::ViewSnapshots>().await?;
-    let filter = quorate_core::SnapshotFilter { cluster, after, ..Default::default() };
+    let filter = quorate_core::SnapshotFilter { cluster, state, after, ..Default::default() };
     Ok(console.snapshots(&permit, &filter, PAGE).await?)
 }
 
@@ -62,6 +63,13 @@ pub(crate) async fn list_snapshots(
 pub(crate) async fn snapshot(id: SnapshotId) -> Result<snapshots::Snapshot, AppError> {
     let (console, permit) = permitted::<act::ViewSnapshots>().await?;
     Ok(console.snapshot(&permit, &id).await?)
+}
+
+/// What lies beside a snapshot in its vault.
+#[server(prefix = "/rpc", endpoint = "snapshot_bundle", protocol = Wire)]
+pub(crate) async fn snapshot_bundle(id: SnapshotId) -> Result<snapshots::Bundle, AppError> {
+    let (console, permit) = permitted::<act::ReadSnapshots>().await?;
+    Ok(console.snapshot_bundle(&permit, &id).await?)
 }
 
 /// Begins a snapshot; the oldest vault takes it if none is named.

@@ -16,7 +16,7 @@ use quorate_domain::{
     cluster::ClusterView,
     plan::{PlanRequest, PlanView},
     problem::FieldError,
-    snapshots::{RestoreInPlaceParams, Snapshot},
+    snapshots::{RestoreInPlaceParams, Snapshot, SnapshotState},
 };
 
 /// The page.
@@ -28,7 +28,7 @@ pub(crate) fn RestoreInPlace() -> AnyView {
         async move {
             let id: ClusterId = id.parse().map_err(|_| no_such("cluster"))?;
             let view = rpc::clusters::cluster(id.clone()).await?.view;
-            let all = rpc::snapshots::list_snapshots(Some(id), None).await?;
+            let all = rpc::snapshots::list_snapshots(Some(id), Some(SnapshotState::Good), None).await?;
             let asked = match asked {
                 Some(asked) => Some(rpc::snapshots::snapshot(asked).await?),
                 None => None,

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, StatusCode};
 use quorate_core::{SnapshotFilter, permit::act};
 use quorate_domain::{
     ClusterId, Scope, SnapshotId, VaultId,
-    snapshots::{BackupHealth, Snapshot, SnapshotState},
+    snapshots::{BackupHealth, Bundle, Snapshot, SnapshotState},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -102,6 +102,18 @@ pub async fn get_snapshot(
 ) -> Result<Json<Snapshot>, ApiProblem> {
     let permit = caller.permit::<act::ViewSnapshots>(&state.console).await?;
     Ok(Json(state.console.snapshot(&permit, &id).await?))
+}
+
+/// What lies beside a snapshot in its vault: its manifest, and the members' configurations, which may hold secrets.
+#[utoipa::path(get, path = "/api/v1/snapshots/{id}/bundle", tag = "snapshots", params(("id" = SnapshotId, Path)),
+    responses((status = 200, body = Bundle)))]
+pub async fn get_snapshot_bundle(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<SnapshotId>,
+) -> Result<Json<Bundle>, ApiProblem> {
+    let permit = caller.permit::<act::ReadSnapshots>(&state.console).await?;
+    Ok(Json(state.console.snapshot_bundle(&permit, &id).await?))
 }
 
 /// Deletes a snapshot with everything that lies beside it.

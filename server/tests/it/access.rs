@@ -61,6 +61,7 @@ fn table() -> Vec<Row> {
         row("upload_snapshot", M::POST, "/snapshots", R::Admin, None),
         row("get_snapshot", M::GET, "/snapshots/sn-none", R::Viewer, None),
         row("delete_snapshot", M::DELETE, "/snapshots/sn-none", R::Admin, None),
+        row("get_snapshot_bundle", M::GET, "/snapshots/sn-none/bundle", R::Admin, None),
         row("download_snapshot", M::GET, "/snapshots/sn-none/file", R::Admin, None),
         row("protect_snapshot", M::PUT, "/snapshots/sn-none/protection", R::Admin, Some(json!({"protected": true}))),
         row("cancel_snapshot", M::POST, "/snapshots/sn-none/cancel", R::Operator, None),

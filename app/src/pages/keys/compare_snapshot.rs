@@ -11,7 +11,7 @@ use crate::{
 use leptos::prelude::*;
 use quorate_domain::{
     ClusterId, SnapshotId,
-    snapshots::{OpenedSnapshot, Snapshot},
+    snapshots::{OpenedSnapshot, Snapshot, SnapshotState},
 };
 
 /// The page.
@@ -22,7 +22,7 @@ pub(crate) fn CompareSnapshot() -> AnyView {
         let id: SnapshotId = id.parse().map_err(|_| no_such("snapshot"))?;
         let snapshot = rpc::snapshots::snapshot(id).await?;
         let clusters = rpc::clusters::fleet().await?.into_iter().map(|view| (view.id, view.name)).collect::<Vec<_>>();
-        let others = rpc::snapshots::list_snapshots(snapshot.cluster.clone(), None).await?;
+        let others = rpc::snapshots::list_snapshots(snapshot.cluster.clone(), Some(SnapshotState::Good), None).await?;
         Ok((snapshot, clusters, others))
     });
     view! {
@@ -63,7 +63,6 @@ fn page(snapshot: &Snapshot, prefix: RwSignal<String>, choices: Vec<(String, Str
 mod tests {
     use super::*;
     use crate::sample;
-    use quorate_domain::snapshots::SnapshotState;
 
     #[test]
     fn the_live_cluster_comes_first_and_what_cannot_be_opened_not_at_all() {

@@ -169,6 +169,18 @@ pub struct MemberFiles {
     pub problem: String,
 }
 
+/// What lies beside a snapshot in its vault, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Bundle {
+    /// The manifest; none where it is not there.
+    pub manifest: Option<Manifest>,
+    /// The members' files; none of a snapshot that was uploaded.
+    pub members: Vec<MemberFiles>,
+    /// Why the members' files could not be read, in words; empty if they were, or are none.
+    pub problem: String,
+}
+
 /// A restore that was tried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

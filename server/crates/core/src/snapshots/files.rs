@@ -11,8 +11,11 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
-use quorate_domain::{Problem, ProblemKind, SnapshotId, snapshots::Snapshot};
-use quorate_vault::{Vault as Place, VaultError};
+use quorate_domain::{
+    Problem, ProblemKind, SnapshotId,
+    snapshots::{Bundle, Manifest, Snapshot},
+};
+use quorate_vault::{Vault as Place, VaultError, names};
 use std::{ops::Range, path::Path, sync::Arc};
 
 /// For so long a later part of a download belongs to it.
@@ -121,6 +124,33 @@ impl Console {
             Ok(_) => Ok(()),
             Err(error) => Err(words(self.not_as_it_was(&snapshot, error).await)),
         }
+    }
+
+    /// What lies beside a good snapshot, read now; a row of the audit trail says who did: configurations may hold secrets.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` for one that is not good; the vault does not answer.
+    pub async fn snapshot_bundle(
+        &self,
+        permit: &Permit<act::ReadSnapshots>,
+        id: &SnapshotId,
+    ) -> Result<Bundle, CoreError> {
+        let (snapshot, place) = self.good_file(id).await?;
+        self.record(AuditDraft::by(permit.actor(), "snapshot.bundle", &snapshot.name)).await?;
+        let manifest: Option<Manifest> =
+            place.get_json(&names::manifest(&snapshot.name)).await.map_err(vault_problem)?;
+        let name = manifest.as_ref().and_then(|manifest| manifest.configurations.clone());
+        let read = match &name {
+            Some(name) => place.get_json(name).await,
+            None => Ok(None),
+        };
+        let (members, problem) = match (read, name) {
+            (Ok(Some(members)), _) => (members, String::new()),
+            (Ok(None), Some(name)) => (Vec::new(), format!("{name} is not there any more")),
+            (Ok(None), None) => (Vec::new(), String::new()),
+            (Err(error), _) => (Vec::new(), error.to_string()),
+        };
+        Ok(Bundle { manifest, members, problem })
     }
 
     async fn good_file(&self, id: &SnapshotId) -> Result<(Snapshot, Place), CoreError> {
