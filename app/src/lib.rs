@@ -34,6 +34,7 @@ use pages::{
     NotFound,
     add_hosts::AddHosts,
     audit::Audit,
+    backups::Backups,
     cluster,
     entry::{Invite, Login, Setup},
     fleet::Fleet,
@@ -107,6 +108,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:id/import-keys") view=page(ImportKeys) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/compare-keys") view=page(CompareKeys) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/leases") view=page(Leases) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/backups") view=page(cluster::Backups) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/operations") view=page(cluster::Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts") view=page(Hosts) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts/add") view=page(AddHosts) ssr=SsrMode::Async/>
@@ -114,6 +116,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/hosts/:id/change/:kind/:member") view=page(ChangeMember) ssr=SsrMode::Async/>
                     <Route path=path!("/operations") view=page(Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/operations/:id") view=page(Operation) ssr=SsrMode::Async/>
+                    <Route path=path!("/backups") view=page(Backups) ssr=SsrMode::Async/>
                     <Route path=path!("/audit") view=page(Audit) ssr=SsrMode::Async/>
                     <Route path=path!("/settings") view=page(Account) ssr=SsrMode::Async/>
                     <Route path=path!("/settings/users") view=page(Users) ssr=SsrMode::Async/>

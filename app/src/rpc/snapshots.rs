@@ -10,8 +10,7 @@ use quorate_domain::{ClusterId, ScheduleId, SnapshotId, VaultId, snapshots};
 use serde::{Deserialize, Serialize};
 
 /// How many snapshots a page of them has.
-#[cfg(feature = "ssr")]
-const PAGE: u32 = 50;
+pub(crate) const PAGE: u32 = 50;
 
 /// The backups of a cluster in one answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,10 +49,11 @@ pub(crate) async fn backup_healths() -> Result<Vec<(ClusterId, snapshots::Backup
 #[server(prefix = "/rpc", endpoint = "snapshots", protocol = Wire)]
 pub(crate) async fn list_snapshots(
     cluster: Option<ClusterId>,
+    state: Option<snapshots::SnapshotState>,
     after: Option<SnapshotId>,
 ) -> Result<Vec<snapshots::Snapshot>, AppError> {
     let (console, permit) = permitted::<act::ViewSnapshots>().await?;
-    let filter = quorate_core::SnapshotFilter { cluster, after, ..Default::default() };
+    let filter = quorate_core::SnapshotFilter { cluster, state, after, ..Default::default() };
     Ok(console.snapshots(&permit, &filter, PAGE).await?)
 }
 
@@ -106,6 +106,13 @@ pub(crate) async fn save_schedule(
         Some(id) => Ok(console.edit_schedule(&permit, &id, given).await?),
         None => Ok(console.create_schedule(&permit, given).await?),
     }
+}
+
+/// When a cron line comes true next.
+#[server(prefix = "/rpc", endpoint = "schedule_runs", protocol = Wire)]
+pub(crate) async fn schedule_runs(cron: String, time_zone: String) -> Result<Vec<snapshots::Run>, AppError> {
+    let (console, permit) = permitted::<act::ViewSnapshots>().await?;
+    Ok(console.schedule_runs(&permit, &cron, &time_zone)?)
 }
 
 /// Drops a schedule; its snapshots stay.
