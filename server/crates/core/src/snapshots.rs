@@ -265,7 +265,7 @@ impl Console {
     }
 
     /// Marks a snapshot as being read, until the answer is dropped.
-    pub(crate) fn reading(&self, id: &SnapshotId) -> Result<Arc<Reading>, CoreError> {
+    pub(crate) fn hold_snapshot(&self, id: &SnapshotId) -> Result<Arc<Reading>, CoreError> {
         *locked(&self.runtime()?.snapshots.readers).entry(id.clone()).or_default() += 1;
         Ok(Arc::new(Reading { console: self.clone(), id: id.clone() }))
     }
