@@ -33,3 +33,4 @@ pub(crate) mod time;
 pub(crate) mod timeline;
 pub(crate) mod toast;
 pub(crate) mod trust;
+pub(crate) mod upload;

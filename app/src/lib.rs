@@ -34,6 +34,7 @@ use pages::{
     NotFound,
     add_hosts::AddHosts,
     audit::Audit,
+    backups::{Backups, SnapshotPage},
     cluster,
     entry::{Invite, Login, Setup},
     fleet::Fleet,
@@ -43,7 +44,6 @@ use pages::{
     operation::Operation,
     operations::Operations,
     settings::{Account, SshKey},
-    snapshot::SnapshotPage,
     tokens::Tokens,
     users::Users,
 };
@@ -111,6 +111,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:id/import-keys") view=page(ImportKeys) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/compare-keys") view=page(CompareKeys) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/leases") view=page(Leases) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/backups") view=page(cluster::Backups) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/operations") view=page(cluster::Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts") view=page(Hosts) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts/add") view=page(AddHosts) ssr=SsrMode::Async/>
@@ -118,6 +119,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/hosts/:id/change/:kind/:member") view=page(ChangeMember) ssr=SsrMode::Async/>
                     <Route path=path!("/operations") view=page(Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/operations/:id") view=page(Operation) ssr=SsrMode::Async/>
+                    <Route path=path!("/backups") view=page(Backups) ssr=SsrMode::Async/>
                     <Route path=path!("/snapshots/:id") view=page(SnapshotPage) ssr=SsrMode::Async/>
                     <Route path=path!("/snapshots/:id/keys") view=page(SnapshotKeys) ssr=SsrMode::Async/>
                     <Route path=path!("/snapshots/:id/compare") view=page(CompareSnapshot) ssr=SsrMode::Async/>

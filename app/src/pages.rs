@@ -3,6 +3,7 @@
 
 pub(crate) mod add_hosts;
 pub(crate) mod audit;
+pub(crate) mod backups;
 pub(crate) mod cluster;
 pub(crate) mod entry;
 pub(crate) mod fleet;
@@ -13,7 +14,6 @@ pub(crate) mod keys;
 pub(crate) mod operation;
 pub(crate) mod operations;
 pub(crate) mod settings;
-pub(crate) mod snapshot;
 pub(crate) mod tokens;
 pub(crate) mod users;
 

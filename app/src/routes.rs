@@ -132,11 +132,6 @@ pub(crate) fn cluster_settings(id: &ClusterId) -> String {
     format!("/clusters/{id}/settings")
 }
 
-/// Operations of a cluster.
-pub(crate) fn cluster_operations(id: &ClusterId) -> String {
-    format!("/clusters/{id}/operations")
-}
-
 /// Backups of a cluster.
 pub(crate) fn cluster_backups(id: &ClusterId) -> String {
     format!("/clusters/{id}/backups")
@@ -147,19 +142,20 @@ pub(crate) fn snapshot(id: &SnapshotId) -> String {
     format!("/snapshots/{id}")
 }
 
-/// The same as a file.
-pub(crate) fn snapshot_file(id: &SnapshotId) -> String {
-    format!("/transfers/snapshots/{id}")
-}
-
-/// A snapshot opened like a cluster.
+/// The keys in a snapshot.
 pub(crate) fn snapshot_keys(id: &SnapshotId) -> String {
     format!("/snapshots/{id}/keys")
 }
 
-/// The comparison of an opened snapshot with a cluster or another one.
-pub(crate) fn compare_snapshot(id: &SnapshotId, prefix: &Key) -> String {
-    format!("/snapshots/{id}/compare?prefix={}", escape(&prefix.to_string()))
+/// A snapshot as a file.
+pub(crate) fn snapshot_file(id: &SnapshotId) -> String {
+    format!("/transfers/snapshots/{id}")
+}
+
+/// Where a database is sent: of a cluster of the console, or else called `name`; `vault` is the id of where it goes.
+pub(crate) fn upload_snapshot(cluster: &str, name: &str, vault: &str) -> String {
+    let of = if cluster.is_empty() { format!("name={}", escape(name)) } else { format!("cluster={}", escape(cluster)) };
+    format!("/transfers/snapshots?{of}&vault={}", escape(vault))
 }
 
 /// The wizard that puts a snapshot in the place of a cluster's data.
@@ -170,6 +166,16 @@ pub(crate) fn restore_in_place(id: &ClusterId, snapshot: &SnapshotId) -> String 
 /// The wizard that makes a new cluster of a snapshot.
 pub(crate) fn restore_new(snapshot: &SnapshotId) -> String {
     format!("/snapshots/{snapshot}/restore-new")
+}
+
+/// Operations of a cluster.
+pub(crate) fn cluster_operations(id: &ClusterId) -> String {
+    format!("/clusters/{id}/operations")
+}
+
+/// The comparison of an opened snapshot with a cluster or another one.
+pub(crate) fn compare_snapshot(id: &SnapshotId, prefix: &Key) -> String {
+    format!("/snapshots/{id}/compare?prefix={}", escape(&prefix.to_string()))
 }
 
 /// The wizard that brings a cluster without quorum back.
@@ -222,7 +228,7 @@ pub(crate) fn safe_next(next: &str) -> &str {
 pub(crate) fn is_below(entry: &str, path: &str) -> bool {
     match entry {
         FLEET => path == FLEET || path.starts_with("/clusters"),
-        BACKUPS => path == BACKUPS || path.starts_with("/snapshots/"),
+        BACKUPS => path == BACKUPS || path.starts_with("/snapshots"),
         entry => path == entry || path.strip_prefix(entry).is_some_and(|rest| rest.starts_with('/')),
     }
 }
@@ -234,7 +240,7 @@ mod tests {
     #[test]
     fn the_rail_marks_one_entry() {
         for (path, entry) in
-            [("/", FLEET), ("/clusters/c-1", FLEET), ("/hosts/add", HOSTS), ("/settings/users", SETTINGS), ("/snapshots/sn-1", BACKUPS)]
+            [("/", FLEET), ("/clusters/c-1", FLEET), ("/hosts/add", HOSTS), ("/settings/users", SETTINGS), ("/snapshots/sn-1/keys", BACKUPS)]
         {
             let marked: Vec<&str> =
                 [FLEET, HOSTS, OPERATIONS, BACKUPS, AUDIT, SETTINGS].into_iter().filter(|e| is_below(e, path)).collect();

@@ -1,7 +1,7 @@
 //! Values for unit tests of this crate. Invariant: compiled for tests only.
 
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, KeyFileId, MemberId, OperationId, SnapshotId, Timestamp, VaultId,
+    ClusterId, HostId, HostTaskId, KeyFileId, MemberId, OperationId, ScheduleId, SnapshotId, Timestamp, VaultId,
     cluster::{ClusterView, MemberRole, MemberStatus, MemberView, Reach, Reachability, Scheme},
     host::{Contact, Elevation, HostSummary, Trust},
     host_task::HostTask,
@@ -10,7 +10,10 @@ use quorate_domain::{
     operation::{OperationState, OperationSummary},
     plan::{Check, DiffChange, DiffLine, EffectView, OperationClass, PlanStep, PlanView, Verdict},
     quorum::Tolerance,
-    snapshots::{Content, OpenedSnapshot, OpeningPhase, Origin, Snapshot, SnapshotState},
+    snapshots::{
+        Content, NewSchedule, OpenedSnapshot, OpeningPhase, Origin, Retention, Schedule, Snapshot, SnapshotState, Vault,
+        VaultPlace,
+    },
     version::Version,
     wide::Wide,
 };
@@ -59,6 +62,43 @@ pub(crate) fn opened() -> OpenedSnapshot {
         at: Timestamp(5),
         actor: "anna".into(),
         until: Timestamp(600_005),
+    }
+}
+
+/// A vault on the console's disk that encrypts, without the identity.
+pub(crate) fn vault() -> Vault {
+    Vault {
+        id: VaultId::from_random([5; 10]),
+        name: "local".into(),
+        place: VaultPlace::Local { directory: "/srv/vault".into() },
+        budget: Some(Wide(10 << 30)),
+        used: Wide(8224),
+        snapshots: 1,
+        recipient: Some("age1example".into()),
+        has_identity: false,
+        at: Timestamp(0),
+        problem: String::new(),
+    }
+}
+
+/// A schedule that is on, every six hours, without drills.
+pub(crate) fn schedule() -> Schedule {
+    Schedule {
+        id: ScheduleId::from_random([6; 10]),
+        cluster: ClusterId::from_random([1; 10]),
+        given: NewSchedule {
+            vault: VaultId::from_random([5; 10]),
+            cron: "0 */6 * * *".into(),
+            time_zone: "Europe/Berlin".into(),
+            jitter_seconds: 60,
+            retention: Retention::default(),
+            drill_cron: String::new(),
+            enabled: true,
+        },
+        at: Timestamp(0),
+        next_at: Some(Timestamp(21_600_000)),
+        last_at: None,
+        next_drill_at: None,
     }
 }
 

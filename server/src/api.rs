@@ -116,6 +116,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(snapshots::download_snapshot))
         .routes(routes!(snapshots::protect_snapshot))
         .routes(routes!(snapshots::cancel_snapshot))
+        .routes(routes!(schedules::list_schedule_runs))
         .routes(routes!(schedules::list_schedules, schedules::create_schedule))
         .routes(routes!(schedules::edit_schedule, schedules::delete_schedule))
         .routes(routes!(vaults::list_vaults, vaults::create_vault))

@@ -85,7 +85,7 @@ pub(crate) fn Keys() -> AnyView {
     });
     load(data, move |(page, first)| {
         let id = page.view.id.clone();
-        let Some(view) = seeded(page.view) else { return gone() };
+        let Some(view) = seeded(page) else { return gone() };
         let browser = Browser::new(id, place.clone(), first.map_err(|AppError(problem)| problem));
         view! {
             {cluster_head(view)}

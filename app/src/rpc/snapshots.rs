@@ -10,8 +10,7 @@ use quorate_domain::{ClusterId, ScheduleId, SnapshotId, VaultId, snapshots};
 use serde::{Deserialize, Serialize};
 
 /// How many snapshots a page of them has.
-#[cfg(feature = "ssr")]
-const PAGE: u32 = 50;
+pub(crate) const PAGE: u32 = 50;
 
 /// The backups of a cluster in one answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,6 +113,13 @@ pub(crate) async fn save_schedule(
         Some(id) => Ok(console.edit_schedule(&permit, &id, given).await?),
         None => Ok(console.create_schedule(&permit, given).await?),
     }
+}
+
+/// When a cron line comes true next.
+#[server(prefix = "/rpc", endpoint = "schedule_runs", protocol = Wire)]
+pub(crate) async fn schedule_runs(cron: String, time_zone: String) -> Result<Vec<snapshots::Run>, AppError> {
+    let (console, permit) = permitted::<act::ViewSnapshots>().await?;
+    Ok(console.schedule_runs(&permit, &cron, &time_zone)?)
 }
 
 /// Drops a schedule; its snapshots stay.

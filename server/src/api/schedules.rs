@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        caller::{Body, Caller, Id, Ids},
+        caller::{Body, Caller, Id, Ids, Params},
         problem::ApiProblem,
     },
     state::AppState,
@@ -12,8 +12,32 @@ use http::StatusCode;
 use quorate_core::permit::act;
 use quorate_domain::{
     ClusterId, ScheduleId, Scope,
-    snapshots::{NewSchedule, Schedule},
+    snapshots::{NewSchedule, Run, Schedule},
 };
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// A line whose next runs are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RunsQuery {
+    /// Minute, hour, day of month, month, day of week: `0 */6 * * *`.
+    pub cron: String,
+    /// In which the line is read: `Europe/Berlin`, `UTC`.
+    pub time_zone: String,
+}
+
+/// When a cron line comes true next; nothing is made.
+#[utoipa::path(get, path = "/api/v1/schedules/runs", tag = "snapshots", params(RunsQuery),
+    responses((status = 200, body = Vec<Run>)))]
+pub async fn list_schedule_runs(
+    State(state): State<AppState>,
+    caller: Caller,
+    Params(query): Params<RunsQuery>,
+) -> Result<Json<Vec<Run>>, ApiProblem> {
+    let permit = state.console.permit::<act::ViewSnapshots>(&caller.0, Scope::Global).await?;
+    Ok(Json(state.console.schedule_runs(&permit, &query.cron, &query.time_zone)?))
+}
 
 /// The schedules of a cluster, oldest first.
 #[utoipa::path(get, path = "/api/v1/clusters/{id}/schedules", tag = "snapshots", params(("id" = ClusterId, Path)),

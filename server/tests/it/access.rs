@@ -65,6 +65,7 @@ fn table() -> Vec<Row> {
         row("download_snapshot", M::GET, "/snapshots/sn-none/file", R::Admin, None),
         row("protect_snapshot", M::PUT, "/snapshots/sn-none/protection", R::Admin, Some(json!({"protected": true}))),
         row("cancel_snapshot", M::POST, "/snapshots/sn-none/cancel", R::Operator, None),
+        row("list_schedule_runs", M::GET, "/schedules/runs?cron=0%200%20*%20*%20*&time_zone=UTC", R::Viewer, None),
         row("list_schedules", M::GET, "/clusters/c-none/schedules", R::Viewer, None),
         row("create_schedule", M::POST, "/clusters/c-none/schedules", R::Admin, Some(schedule.clone())),
         row("edit_schedule", M::PUT, "/clusters/c-none/schedules/sc-none", R::Admin, Some(schedule)),

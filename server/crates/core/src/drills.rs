@@ -157,7 +157,10 @@ impl Console {
         }
         let mut tx = self.0.store.begin().await?;
         tx.end_drill(&drill, self.now()).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        // Tabs read again how backups stand; the snapshot may be gone by now.
+        let _ = self.tell_snapshot(&snapshot.id).await;
+        Ok(())
     }
 
     /// Ends the drills that an ended console left.

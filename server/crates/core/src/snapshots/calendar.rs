@@ -11,7 +11,7 @@ use croner::{
 use quorate_domain::{
     ScheduleId, Timestamp,
     problem::FieldError,
-    snapshots::{NewSchedule, Schedule},
+    snapshots::{NewSchedule, Run, Schedule},
 };
 use sha2::{Digest, Sha256};
 
@@ -20,14 +20,27 @@ const JITTER_MAX_SECONDS: u32 = 24 * 3600;
 
 /// What is wrong with a schedule, field by field.
 pub(super) fn problems(given: &NewSchedule) -> Vec<FieldError> {
+    let mut lines = vec![("cron", given.cron.as_str())];
+    if !given.drill_cron.trim().is_empty() {
+        lines.push(("drill_cron", &given.drill_cron));
+    }
+    let mut wrong = wrong(&lines, &given.time_zone);
+    if given.jitter_seconds > JITTER_MAX_SECONDS {
+        let message = format!("At most {JITTER_MAX_SECONDS} seconds, which is a day");
+        wrong.push(FieldError { field: "jitter_seconds".into(), message });
+    }
+    wrong
+}
+
+/// What is wrong with lines, each with the name of its field, in a time zone.
+fn wrong(lines: &[(&str, &str)], time_zone: &str) -> Vec<FieldError> {
     let mut wrong = Vec::new();
     let mut at = |field: &str, message: String| wrong.push(FieldError { field: field.into(), message });
-    let zone = zone(&given.time_zone);
+    let zone = zone(time_zone);
     if zone.is_none() {
         at("time_zone", "Give a time zone by its name, as Europe/Berlin or UTC".into());
     }
-    let drills = (!given.drill_cron.trim().is_empty()).then_some(("drill_cron", &given.drill_cron));
-    for (field, line) in [Some(("cron", &given.cron)), drills].into_iter().flatten() {
+    for (field, line) in lines {
         match (line_of(line), zone) {
             (None, _) => at(
                 field,
@@ -40,15 +53,26 @@ pub(super) fn problems(given: &NewSchedule) -> Vec<FieldError> {
             _ => {}
         }
     }
-    if given.jitter_seconds > JITTER_MAX_SECONDS {
-        at("jitter_seconds", format!("At most {JITTER_MAX_SECONDS} seconds, which is a day"));
-    }
     wrong
 }
 
 /// When a line in a zone (see [`problems`]) comes true for the first time after `now`; none if never, or for a line that is none.
 pub(super) fn next(cron: &str, time_zone: &str, now: Timestamp) -> Option<Timestamp> {
     after(&line_of(cron)?, zone(time_zone)?, now)
+}
+
+/// The first `many` moments after `now` at which a line comes true; `Err` says what is wrong, field by field.
+pub(super) fn runs(cron: &str, time_zone: &str, now: Timestamp, many: usize) -> Result<Vec<Run>, Vec<FieldError>> {
+    let wrong = wrong(&[("cron", cron)], time_zone);
+    let (Some(line), Some(zone), true) = (line_of(cron), zone(time_zone), wrong.is_empty()) else { return Err(wrong) };
+    let next = std::iter::successors(after(&line, zone, now), |at| after(&line, zone, *at));
+    Ok(next.take(many).map(|at| Run { at, local: local(at, zone) }).collect())
+}
+
+/// A moment by the clocks of a zone.
+fn local(at: Timestamp, zone: Tz) -> String {
+    let at = DateTime::<Utc>::from_timestamp_millis(at.0).map(|at| at.with_timezone(&zone));
+    at.map_or_else(String::new, |at| at.format("%a %-d %b %Y %H:%M %Z").to_string())
 }
 
 /// When a schedule's run that is due at `due` begins.
@@ -152,6 +176,18 @@ mod tests {
         assert_eq!(fields(&drills), ["drill_cron"]);
         let late = NewSchedule { jitter_seconds: 90_000, ..given("0 0 * * *", "UTC") };
         assert_eq!(fields(&late), ["jitter_seconds"]);
+    }
+
+    #[test]
+    fn the_next_runs_are_told_by_the_clocks_of_their_zone() {
+        let now = at("2026-10-24T12:00:00Z");
+        let told = runs("0 6 * * *", "Europe/Berlin", now, 2).expect("runs");
+        // Clocks go back in the night between the two.
+        let local: Vec<&str> = told.iter().map(|run| run.local.as_str()).collect();
+        assert_eq!(local, ["Sun 25 Oct 2026 06:00 CET", "Mon 26 Oct 2026 06:00 CET"]);
+        assert_eq!(told[0].at, at("2026-10-25T05:00:00Z"));
+        let wrong = runs("nonsense", "Mars/Olympus", now, 2).expect_err("nonsense");
+        assert_eq!(wrong.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(), ["time_zone", "cron"]);
     }
 
     proptest! {

@@ -14,13 +14,15 @@ use crate::{
 };
 use quorate_domain::{
     Problem, ScheduleId, SnapshotId, Timestamp,
-    snapshots::{Kept, NewSchedule, Origin, Schedule, Snapshot, SnapshotState},
+    snapshots::{Kept, NewSchedule, Origin, Run, Schedule, Snapshot, SnapshotState},
     wide::Wide,
 };
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many of the next runs are told to whoever makes a schedule.
+const RUNS_TOLD: usize = 3;
 
 impl Console {
     /// The schedules of the permit's cluster, oldest first.
@@ -29,6 +31,20 @@ impl Console {
     /// The storage failed.
     pub async fn schedules(&self, permit: &Permit<act::ViewSnapshots>) -> Result<Vec<Schedule>, CoreError> {
         Ok(self.0.store.schedules_of(permit.cluster()?).await?)
+    }
+
+    /// When a cron line comes true next in a time zone, for whoever makes a schedule.
+    ///
+    /// # Errors
+    /// `Invalid` at a field.
+    pub fn schedule_runs(
+        &self,
+        _permit: &Permit<act::ViewSnapshots>,
+        cron: &str,
+        time_zone: &str,
+    ) -> Result<Vec<Run>, CoreError> {
+        let runs = calendar::runs(cron, time_zone, self.0.clock.now(), RUNS_TOLD);
+        runs.map_err(|wrong| Problem::invalid(wrong).into())
     }
 
     /// Makes a schedule for the permit's cluster.

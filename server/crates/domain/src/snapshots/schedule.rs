@@ -49,3 +49,13 @@ pub struct Schedule {
     /// When its next drill begins; none without drills.
     pub next_drill_at: Option<Timestamp>,
 }
+
+/// A moment at which a cron line comes true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Run {
+    /// When.
+    pub at: Timestamp,
+    /// The same by the clocks of the time zone: `Mon 30 Nov 2026 06:00 CET`.
+    pub local: String,
+}

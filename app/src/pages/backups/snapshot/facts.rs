@@ -1,24 +1,13 @@
-//! What is known of a snapshot, in words. Invariant: pure but for the lists' markup; whatever is not known says so.
+//! What is known of a snapshot, in words. Invariant: whatever is not known says so.
 
+use super::super::list::origin_cell;
 use crate::{
-    components::{badge::Tone, facts::fact_list, icon::Icon, table::Cell},
+    components::{facts::fact_list, icon::Icon, table::Cell},
     data::Boxed,
     format, routes,
 };
 use leptos::prelude::*;
-use quorate_domain::snapshots::{Origin, Snapshot, SnapshotState, Vault, VaultPlace};
-
-/// What a snapshot is worth.
-pub(super) fn state(snapshot: &Snapshot) -> Cell {
-    let (tone, text) = match snapshot.state {
-        SnapshotState::Taking => (Tone::Busy, "Being taken".to_owned()),
-        SnapshotState::Failed => (Tone::Bad, "Failed: it cannot be restored".to_owned()),
-        SnapshotState::Good if !snapshot.problem.is_empty() => (Tone::Risk, "Good, but look below".to_owned()),
-        SnapshotState::Good if snapshot.content.is_some() => (Tone::Ok, "Good, and gone through".to_owned()),
-        SnapshotState::Good => (Tone::Ok, "Good; not gone through yet".to_owned()),
-    };
-    Cell::Badge { tone, text }
-}
+use quorate_domain::snapshots::{Origin, Snapshot, Vault, VaultPlace};
 
 /// `12 MiB of 40 MiB`.
 pub(super) fn progress_words(snapshot: &Snapshot) -> String {
@@ -28,18 +17,6 @@ pub(super) fn progress_words(snapshot: &Snapshot) -> String {
         (true, of) => format!("Being brought: {} of {}", format::bytes(now), format::bytes(of.max(now))),
         (false, 0) => "Being taken: asking a member for it".to_owned(),
         (false, of) => format!("Being taken: {} of {}", format::bytes(now), format::bytes(of.max(now))),
-    }
-}
-
-/// Why there is one.
-fn origin(snapshot: &Snapshot) -> Cell {
-    match &snapshot.origin {
-        Origin::Asked => Cell::Text(format!("asked for by {}", snapshot.actor)),
-        Origin::Schedule { .. } => Cell::Text("taken by a schedule".into()),
-        Origin::Operation { operation } => {
-            Cell::Link { href: routes::operation(operation), text: "taken by an operation".into() }
-        }
-        Origin::Upload => Cell::Text(format!("brought by {}", snapshot.actor)),
     }
 }
 
@@ -60,7 +37,7 @@ fn facts(snapshot: &Snapshot, vault: Option<&Vault>) -> Vec<(&'static str, Cell)
     vec![
         ("Cluster", cluster),
         ("Taken", Cell::Ago(snapshot.at)),
-        ("Why", origin(snapshot)),
+        ("Why", origin_cell(snapshot)),
         ("From member", Cell::text_or_dash(snapshot.member.clone())),
         ("Revision", snapshot.revision.map_or(Cell::Empty, |revision| Cell::count(revision.0))),
         ("etcd", snapshot.version.map_or(Cell::Empty, |version| Cell::Text(version.to_string()))),
@@ -116,23 +93,7 @@ pub(super) fn proof(snapshot: &Snapshot) -> AnyView {
 mod tests {
     use super::*;
     use crate::sample;
-    use quorate_domain::wide::Wide;
-
-    fn words(cell: &Cell) -> String {
-        cell.search_text()
-    }
-
-    #[test]
-    fn a_snapshot_says_what_it_is_worth() {
-        let mut snapshot = sample::snapshot();
-        assert_eq!(words(&state(&snapshot)), "Good, and gone through");
-        snapshot.content = None;
-        assert_eq!(words(&state(&snapshot)), "Good; not gone through yet");
-        snapshot.problem = "What is in it could not be gone through: the disk is full".into();
-        assert_eq!(words(&state(&snapshot)), "Good, but look below");
-        snapshot.state = SnapshotState::Failed;
-        assert!(words(&state(&snapshot)).starts_with("Failed"));
-    }
+    use quorate_domain::{snapshots::SnapshotState, wide::Wide};
 
     #[test]
     fn one_on_its_way_says_how_far_it_is() {
