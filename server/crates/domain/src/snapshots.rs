@@ -15,15 +15,11 @@ pub use marks::reckon_bump;
 pub use opened::{OpenedSnapshot, OpeningPhase, TakeKeys};
 pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams};
 pub use retention::{Kept, Retention};
-<<<<<<< ours
-pub use schedule::{NewSchedule, Run, Schedule};
+pub use schedule::{NewSchedule, NextRun, Schedule};
 pub use survivors::{
     LogEnd, LogPosition, Presence, Remains, Survivor, Survivors, WayOut, comes_back, lost_with_database, lost_with_log,
     lost_with_snapshot, rank, ways_out,
 };
-=======
-pub use schedule::{NewSchedule, NextRun, Schedule};
->>>>>>> theirs
 pub use vault::{NewVault, Vault, VaultPlace};
 
 use crate::{
