@@ -11,8 +11,8 @@ use quorate_domain::{
     plan::{Check, DiffChange, DiffLine, EffectView, OperationClass, PlanStep, PlanView, Verdict},
     quorum::Tolerance,
     snapshots::{
-        Content, NewSchedule, OpenedSnapshot, OpeningPhase, Origin, Retention, Schedule, Snapshot, SnapshotState, Vault,
-        VaultPlace,
+        Content, NewSchedule, OpenedSnapshot, OpeningPhase, Origin, Retention, Schedule, Snapshot, SnapshotState,
+        Vault, VaultPlace,
     },
     version::Version,
     wide::Wide,

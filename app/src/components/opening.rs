@@ -75,7 +75,8 @@ impl Opening {
     pub(crate) fn view(self, then: Callback<OpenedSnapshot>) -> AnyView {
         let words = move || self.told.with(phase_words);
         let bar = move || {
-            let (now, max) = self.told.with(|told| told.as_ref().map_or((0, 0), |told| (told.bytes.0, told.expected.0)));
+            let (now, max) =
+                self.told.with(|told| told.as_ref().map_or((0, 0), |told| (told.bytes.0, told.expected.0)));
             let phase = self.told.with(|told| told.as_ref().map(|told| told.phase));
             match phase {
                 Some(OpeningPhase::Fetching) if max > 0 => view! {
@@ -136,7 +137,9 @@ fn failed(told: &OpenedSnapshot) -> Problem {
 fn phase_words(told: &Option<OpenedSnapshot>) -> String {
     let Some(told) = told else { return "Opening the snapshot…".into() };
     match told.phase {
-        OpeningPhase::Fetching if told.bytes.0 == 0 => "Bringing etcd’s programs and the snapshot to the console’s machine…".into(),
+        OpeningPhase::Fetching if told.bytes.0 == 0 => {
+            "Bringing etcd’s programs and the snapshot to the console’s machine…".into()
+        }
         OpeningPhase::Fetching => format!(
             "Bringing the snapshot to the console’s machine: {} of {}",
             format::bytes(told.bytes.0),

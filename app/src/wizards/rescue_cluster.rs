@@ -20,8 +20,8 @@ use crate::{
     routes, rpc,
     wizards::{ask, cluster_of_path, form_end, request, stages},
 };
-use leptos::{ev, prelude::*};
 use left::{away, survivors_table};
+use leptos::{ev, prelude::*};
 use quorate_domain::{
     ClusterId, HostId,
     cluster::ClusterView,
@@ -81,7 +81,12 @@ fn proposed(ways: &[WayOut]) -> String {
 }
 
 /// What was chosen, or all that is missing. Hosts that are reached by now are left out of what a person said of them.
-fn chosen(ways: &[WayOut], way: &str, members: &[Survivor], said: &[HostId]) -> Result<(RescueWay, Vec<HostId>), Vec<FieldError>> {
+fn chosen(
+    ways: &[WayOut],
+    way: &str,
+    members: &[Survivor],
+    said: &[HostId],
+) -> Result<(RescueWay, Vec<HostId>), Vec<FieldError>> {
     let mut wrong = Vec::new();
     let way = ways.iter().find(|out| way_value(&out.way) == way).map(|out| out.way.clone());
     if way.is_none() {
@@ -125,7 +130,8 @@ impl Rescue {
     fn look(self) {
         self.looking.run(move || async move {
             let found = rpc::clusters::survivors(self.cluster.get_value()).await?;
-            let open = |way: &String| found.ways.iter().any(|out| out.refused.is_empty() && way_value(&out.way) == *way);
+            let open =
+                |way: &String| found.ways.iter().any(|out| out.refused.is_empty() && way_value(&out.way) == *way);
             if self.way.try_with_untracked(open) == Some(false) {
                 let _ = self.way.try_set(proposed(&found.ways));
             }
@@ -136,7 +142,8 @@ impl Rescue {
 
     fn view(self) -> AnyView {
         let again = Callback::new(move |()| self.look());
-        let body = move || match self.found.get() {
+        let body = move || {
+            match self.found.get() {
             None if self.looking.problem.with(Option::is_some) => {
                 view! { <Button label="Look again" look=Look::Primary busy=self.looking.busy on_press=again/> }.into_any()
             }
@@ -146,6 +153,7 @@ impl Rescue {
             }
             .into_any(),
             Some(found) => stages(self.plan, "Rescue", move || self.form(&found, again)),
+        }
         };
         view! {
             <ProblemBox problem=self.looking.problem/>
@@ -256,7 +264,8 @@ impl Rescue {
 
     /// The hosts that are not reached, each to be ticked by a person who knows.
     fn unfenced(self, members: &[Survivor]) -> AnyView {
-        let lines: Vec<AnyView> = away(members).filter_map(|member| Some(self.tick(member.host.clone()?, member))).collect();
+        let lines: Vec<AnyView> =
+            away(members).filter_map(|member| Some(self.tick(member.host.clone()?, member))).collect();
         if lines.is_empty() {
             return ().into_any();
         }

@@ -140,7 +140,10 @@ impl Form {
         let note = move || {
             let (strange, lost) = words.get()?;
             let strange = strange.map(|words| view! { <p class="note-title">{words}</p> });
-            Some(view! { <div class="note tone-risk">{Icon::Risk.view()}<div>{strange}<p>{lost}</p></div></div> }.boxed())
+            Some(
+                view! { <div class="note tone-risk">{Icon::Risk.view()}<div>{strange}<p>{lost}</p></div></div> }
+                    .boxed(),
+            )
         };
         view! { <div role="status">{move || note()}</div> }.boxed()
     }
@@ -158,6 +161,8 @@ mod tests {
         let words = stranger(&snapshot, &ClusterId::from_random([2; 10]), "prod").expect("another");
         assert!(words.contains("is of demo") && words.contains("all that prod holds"), "{words}");
         let unknown = Snapshot { cluster: None, cluster_name: String::new(), ..snapshot };
-        assert!(stranger(&unknown, &ClusterId::from_random([1; 10]), "demo").expect("unknown").contains("nobody knows"));
+        assert!(
+            stranger(&unknown, &ClusterId::from_random([1; 10]), "demo").expect("unknown").contains("nobody knows")
+        );
     }
 }

@@ -60,7 +60,8 @@ fn wizard(snapshot: Snapshot, hosts: Vec<HostSummary>) -> AnyView {
             let wanted = wanted.clone();
             async move {
                 let wanted = wanted.map_err(|fields| AppError(Problem::invalid(fields)))?;
-                let answer = rpc::operations::plan(wanted).await.map_err(|AppError(problem)| AppError(within(problem)))?;
+                let answer =
+                    rpc::operations::plan(wanted).await.map_err(|AppError(problem)| AppError(within(problem)))?;
                 // The page may be gone by now.
                 let _ = plan.try_set(Some(answer));
                 Ok(())

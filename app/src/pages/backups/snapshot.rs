@@ -141,13 +141,15 @@ fn page(snapshot: &Snapshot, vaults: Vec<Vault>, drills: Vec<Drill>) -> AnyView 
 fn can_be_done(one: One, actions: Actions) -> AnyView {
     let panel = move || {
         let snapshot = one.all.with(|all| all.first().cloned()).filter(actions::any)?;
-        Some(view! {
-            <section class="panel" aria-label="What can be done with it">
-                <h2>"What can be done with it"</h2>
-                {actions.list(&snapshot)}
-            </section>
-        }
-        .boxed())
+        Some(
+            view! {
+                <section class="panel" aria-label="What can be done with it">
+                    <h2>"What can be done with it"</h2>
+                    {actions.list(&snapshot)}
+                </section>
+            }
+            .boxed(),
+        )
     };
     view! { {move || panel()} }.into_any()
 }

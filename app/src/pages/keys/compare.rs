@@ -115,12 +115,7 @@ pub(super) struct Comparing {
 
 impl Comparing {
     /// Nothing is asked yet; `there` is chosen of `others` at first.
-    pub(super) fn new(
-        here: Here,
-        prefix: RwSignal<String>,
-        there: String,
-        others: Vec<(String, String)>,
-    ) -> Self {
+    pub(super) fn new(here: Here, prefix: RwSignal<String>, there: String, others: Vec<(String, String)>) -> Self {
         Self {
             here: StoredValue::new(here),
             others: StoredValue::new(others),
@@ -345,7 +340,8 @@ impl Comparing {
             return ().into_any();
         };
         let known = |id: &ClusterId| {
-            self.others.with_value(|all| all.iter().find(|(known, _)| known == id.as_str()).map(|(_, name)| name.clone()))
+            self.others
+                .with_value(|all| all.iter().find(|(known, _)| known == id.as_str()).map(|(_, name)| name.clone()))
         };
         // Another snapshot is none of the others by this id, and takes nothing in.
         let Some(there) = known(&other) else { return ().into_any() };

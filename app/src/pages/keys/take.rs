@@ -24,8 +24,8 @@ use quorate_domain::{
 
 /// The dialog; open while `taking` says which keys: those that start so, or the one that is called so.
 pub(super) fn dialog(taking: RwSignal<Option<(Key, bool)>>, opened: OpenedSnapshot) -> AnyView {
-    let open = open_while(taking);
-    let content = move || taking.get().map(|(key, exact)| content(&opened, key, exact, open));
+    let (open, opened) = (open_while(taking), StoredValue::new(opened));
+    let content = move || taking.get().map(|(key, exact)| content(&opened.get_value(), key, exact, open));
     view! { <Dialog open=open title="Restore to a cluster">{move || content()}</Dialog> }.boxed()
 }
 
@@ -70,9 +70,9 @@ fn content(opened: &OpenedSnapshot, key: Key, exact: bool, open: RwSignal<bool>)
             let (id, prefix) = (id.clone(), key.clone());
             async move {
                 let wrong = || FieldError { field: "cluster".into(), message: "Choose a cluster".into() };
-                let cluster: ClusterId =
-                    to.get_untracked().parse().map_err(|_| Problem::invalid(vec![wrong()]))?;
-                let file = rpc::opened::keys_from_snapshot(id, TakeKeys { cluster: cluster.clone(), prefix, exact }).await?;
+                let cluster: ClusterId = to.get_untracked().parse().map_err(|_| Problem::invalid(vec![wrong()]))?;
+                let file =
+                    rpc::opened::keys_from_snapshot(id, TakeKeys { cluster: cluster.clone(), prefix, exact }).await?;
                 let _ = open.try_set(false);
                 navigator.go(routes::import_kept(&cluster, &file.id));
                 Ok(())

@@ -89,7 +89,6 @@ impl Form {
             snapshot_count: self.snapshot_count.get_untracked(),
         }
     }
-
 }
 
 /// The form, with `first` above all; `submit` asks for the plan, and problems land at their fields.

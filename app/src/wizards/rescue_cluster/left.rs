@@ -66,6 +66,7 @@ fn state(member: &Survivor) -> (Tone, String) {
         Presence::Runs => (Tone::Ok, "Runs, waits for others"),
         Presence::Stopped => (Tone::Risk, "Stopped: can be started"),
         Presence::Fails => (Tone::Bad, "Ended by itself"),
+        Presence::Absent => (Tone::Bad, "Host has no etcd unit"),
         Presence::Silent => (Tone::Bad, "Host not reached"),
         Presence::Unknown => (Tone::Bad, "Host not known"),
     };

@@ -41,7 +41,10 @@ fn facts(snapshot: &Snapshot, vault: Option<&Vault>) -> Vec<(&'static str, Cell)
         ("From member", Cell::text_or_dash(snapshot.member.clone())),
         ("Revision", snapshot.revision.map_or(Cell::Empty, |revision| Cell::count(revision.0))),
         ("etcd", snapshot.version.map_or(Cell::Empty, |version| Cell::Text(version.to_string()))),
-        ("Cluster id", if snapshot.etcd_cluster.is_empty() { Cell::Empty } else { Cell::Id(snapshot.etcd_cluster.clone()) }),
+        (
+            "Cluster id",
+            if snapshot.etcd_cluster.is_empty() { Cell::Empty } else { Cell::Id(snapshot.etcd_cluster.clone()) },
+        ),
         ("Size", Cell::Text(format::bytes(snapshot.bytes.0))),
         ("Vault", vault),
         ("Encrypted", Cell::Text(encrypted.into())),
@@ -76,7 +79,8 @@ pub(super) fn proof(snapshot: &Snapshot) -> AnyView {
         ("Their digest", content.map_or(Cell::Empty, |c| id(&c.digest))),
     ];
     let problem = (!snapshot.problem.is_empty()).then(|| {
-        let (class, icon) = if snapshot.is_good() { ("note tone-risk", Icon::Risk) } else { ("note tone-bad", Icon::Bad) };
+        let (class, icon) =
+            if snapshot.is_good() { ("note tone-risk", Icon::Risk) } else { ("note tone-bad", Icon::Bad) };
         view! { <div class=class>{icon.view()}<p>{snapshot.problem.clone()}</p></div> }.boxed()
     });
     view! {

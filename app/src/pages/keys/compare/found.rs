@@ -5,7 +5,7 @@ use super::super::{export::typed_revision, new_key::typed_prefix};
 use crate::format;
 use quorate_domain::{
     ClusterId,
-    keys::{ComparePage, CompareQuery, DifferenceKind, Key, KeyDifference},
+    keys::{ComparePage, CompareQuery, DifferenceKind, KeyDifference},
     problem::FieldError,
     wide::Wide,
 };
@@ -116,6 +116,7 @@ pub(super) fn note(found: &KeyDifference) -> String {
 mod tests {
     use super::*;
     use crate::sample;
+    use quorate_domain::keys::Key;
 
     fn id(n: u8) -> ClusterId {
         ClusterId::from_random([n; 10])
