@@ -229,11 +229,17 @@ mod tests {
 
     #[test]
     fn the_rail_marks_one_entry() {
-        for (path, entry) in
-            [("/", FLEET), ("/clusters/c-1", FLEET), ("/hosts/add", HOSTS), ("/settings/users", SETTINGS), ("/snapshots/sn-1/keys", BACKUPS)]
-        {
-            let marked: Vec<&str> =
-                [FLEET, HOSTS, OPERATIONS, BACKUPS, AUDIT, SETTINGS].into_iter().filter(|e| is_below(e, path)).collect();
+        for (path, entry) in [
+            ("/", FLEET),
+            ("/clusters/c-1", FLEET),
+            ("/hosts/add", HOSTS),
+            ("/settings/users", SETTINGS),
+            ("/snapshots/sn-1/keys", BACKUPS),
+        ] {
+            let marked: Vec<&str> = [FLEET, HOSTS, OPERATIONS, BACKUPS, AUDIT, SETTINGS]
+                .into_iter()
+                .filter(|e| is_below(e, path))
+                .collect();
             assert_eq!(marked, [entry], "{path}");
         }
         assert!(!is_below(HOSTS, "/hosts-x"));

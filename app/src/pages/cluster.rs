@@ -245,9 +245,8 @@ pub(super) fn head(view: ClusterSignal) -> AnyView {
         let backups = backups.with(|b| b.as_ref().map(|b| format!(" · {}", standing::fact(b, clock.now()))));
         format!("{}{}", facts.with(header_facts), backups.unwrap_or_default())
     });
-    let alarms = memo(move || {
-        backups.with(|b| b.as_ref().and_then(|b| standing::alarms(b, clock.now()).into_iter().next()))
-    });
+    let alarms =
+        memo(move || backups.with(|b| b.as_ref().and_then(|b| standing::alarms(b, clock.now()).into_iter().next())));
     let operation = memo(move || operation.with(|v| v.operation.clone()));
     let path = leptos_router::hooks::use_location().pathname;
     let tab = move |href: String, label: &'static str| {

@@ -145,8 +145,7 @@ fn attention(views: &[ClusterView], alarms: impl Fn(&ClusterId) -> Vec<(Tone, St
 /// The page.
 #[component]
 pub(crate) fn Fleet() -> AnyView {
-    let data =
-        Data::new(|| async { Ok((rpc::clusters::fleet().await?, rpc::snapshots::backup_healths().await?)) });
+    let data = Data::new(|| async { Ok((rpc::clusters::fleet().await?, rpc::snapshots::backup_healths().await?)) });
     let install = Session::get().may(Action::RunDangerous);
     let actions = move || {
         install.then(|| {

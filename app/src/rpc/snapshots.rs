@@ -110,7 +110,7 @@ pub(crate) async fn save_schedule(
 
 /// When a cron line comes true next.
 #[server(prefix = "/rpc", endpoint = "schedule_runs", protocol = Wire)]
-pub(crate) async fn schedule_runs(cron: String, time_zone: String) -> Result<Vec<snapshots::Run>, AppError> {
+pub(crate) async fn schedule_runs(cron: String, time_zone: String) -> Result<Vec<snapshots::NextRun>, AppError> {
     let (console, permit) = permitted::<act::ViewSnapshots>().await?;
     Ok(console.schedule_runs(&permit, &cron, &time_zone)?)
 }

@@ -12,7 +12,7 @@ use http::StatusCode;
 use quorate_core::permit::act;
 use quorate_domain::{
     ClusterId, ScheduleId, Scope,
-    snapshots::{NewSchedule, Run, Schedule},
+    snapshots::{NewSchedule, NextRun, Schedule},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -29,12 +29,12 @@ pub struct RunsQuery {
 
 /// When a cron line comes true next; nothing is made.
 #[utoipa::path(get, path = "/api/v1/schedules/runs", tag = "snapshots", params(RunsQuery),
-    responses((status = 200, body = Vec<Run>)))]
+    responses((status = 200, body = Vec<NextRun>)))]
 pub async fn list_schedule_runs(
     State(state): State<AppState>,
     caller: Caller,
     Params(query): Params<RunsQuery>,
-) -> Result<Json<Vec<Run>>, ApiProblem> {
+) -> Result<Json<Vec<NextRun>>, ApiProblem> {
     let permit = state.console.permit::<act::ViewSnapshots>(&caller.0, Scope::Global).await?;
     Ok(Json(state.console.schedule_runs(&permit, &query.cron, &query.time_zone)?))
 }

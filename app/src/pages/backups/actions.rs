@@ -177,7 +177,8 @@ impl Actions {
         match offer.does.clone() {
             Does::Go(href) => view! { <a class=look.class() href=href>{label}</a> }.boxed(),
             Does::Save(href) => {
-                view! { <a class=look.class() href=href rel="external" download=snapshot.name.clone()>{label}</a> }.boxed()
+                view! { <a class=look.class() href=href rel="external" download=snapshot.name.clone()>{label}</a> }
+                    .boxed()
             }
             Does::Nothing => view! { <span class="offer-not">{Icon::Risk.view()}{label}</span> }.boxed(),
             does => {
@@ -266,7 +267,8 @@ mod tests {
     #[test]
     fn a_good_one_is_offered_every_way_back_and_a_protected_one_is_not_deleted() {
         let mut snapshot = sample::snapshot();
-        let ways = [("Download", true), ("Open", true), ("Drill", true), ("Restore…", true), ("To a new cluster…", true)];
+        let ways =
+            [("Download", true), ("Open", true), ("Drill", true), ("Restore…", true), ("To a new cluster…", true)];
         assert_eq!(labels(&snapshot, None), [&ways[..], &[("Unprotect", true), ("Delete…", false)]].concat());
         snapshot.protected = false;
         assert_eq!(labels(&snapshot, None)[5..], [("Protect", true), ("Delete…", true)]);

@@ -68,12 +68,7 @@ pub(super) fn panel(drills: RwSignal<Vec<Drill>>) -> AnyView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_domain::{
-        SnapshotId, Timestamp,
-        ids::DrillId,
-        snapshots::Content,
-        wide::Wide,
-    };
+    use quorate_domain::{SnapshotId, Timestamp, ids::DrillId, snapshots::Content, wide::Wide};
 
     #[test]
     fn a_drill_says_how_it_ended_and_how_long_it_took() {

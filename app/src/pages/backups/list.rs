@@ -65,10 +65,10 @@ pub(crate) fn state_cell(snapshot: &Snapshot) -> Cell {
             Cell::Meter { value, max: max.max(1), text }
         }
         SnapshotState::Failed => badge(Tone::Bad, format!("Failed: {}", snapshot.problem)),
-        SnapshotState::Good if !snapshot.problem.is_empty() => {
-            badge(Tone::Risk, format!("Good: {}", snapshot.problem))
+        SnapshotState::Good if !snapshot.problem.is_empty() => badge(Tone::Risk, format!("Good: {}", snapshot.problem)),
+        SnapshotState::Good if snapshot.content.is_some() => {
+            badge(Tone::Ok, "Proven: gone through, all digests right".into())
         }
-        SnapshotState::Good if snapshot.content.is_some() => badge(Tone::Ok, "Proven: gone through, all digests right".into()),
         SnapshotState::Good if snapshot.sealed_by_etcd == Some(true) => {
             badge(Tone::Ok, "Good: digests right, not gone through yet".into())
         }
@@ -268,11 +268,14 @@ impl List {
                 let filtered = self.state.with(|state| !state.is_empty());
                 nothing(filtered || (everywhere && self.cluster.with(|cluster| !cluster.is_empty())))
             } else {
-                view! { <DataTable caption="Snapshots" columns=columns rows=rows filter=true on_action=on_action/> }.into_any()
+                view! { <DataTable caption="Snapshots" columns=columns rows=rows filter=true on_action=on_action/> }
+                    .into_any()
             }
         };
         let more = move || {
-            self.more.get().then(|| view! { <Button label="Older" look=Look::Bare busy=self.task.busy on_press=older/> })
+            self.more
+                .get()
+                .then(|| view! { <Button label="Older" look=Look::Bare busy=self.task.busy on_press=older/> })
         };
         view! {
             <ProblemBox problem=self.task.problem/>

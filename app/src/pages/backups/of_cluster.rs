@@ -125,7 +125,9 @@ fn far(snapshot: &Snapshot) -> String {
 
 fn progress(snapshot: &Snapshot, taking: Memo<Vec<Snapshot>>, cancelling: Option<Task>) -> AnyView {
     let id = snapshot.id.clone();
-    let now = memo(move || taking.with(|all| all.iter().find(|s| s.id == id).map(|s| (far(s), s.bytes.0, s.expected.0.max(1)))));
+    let now = memo(move || {
+        taking.with(|all| all.iter().find(|s| s.id == id).map(|s| (far(s), s.bytes.0, s.expected.0.max(1))))
+    });
     let bar = move || {
         now.get().map(|(words, value, max)| {
             view! {

@@ -278,9 +278,15 @@ mod tests {
     #[test]
     fn numbers_that_nobody_touched_are_saved_as_they_were() {
         let mut given = sample::schedule().given;
-        assert_eq!(read_numbers(&numbers(given.retention, given.jitter_seconds)), Ok((given.retention, given.jitter_seconds)));
+        assert_eq!(
+            read_numbers(&numbers(given.retention, given.jitter_seconds)),
+            Ok((given.retention, given.jitter_seconds))
+        );
         (given.retention.max_age_days, given.retention.last) = (Some(0), 0);
-        assert_eq!(read_numbers(&numbers(given.retention, given.jitter_seconds)), Ok((given.retention, given.jitter_seconds)));
+        assert_eq!(
+            read_numbers(&numbers(given.retention, given.jitter_seconds)),
+            Ok((given.retention, given.jitter_seconds))
+        );
     }
 
     #[test]

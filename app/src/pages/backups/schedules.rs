@@ -40,12 +40,11 @@ const COLUMNS: [Column; 8] = [
 /// `the newest 5, 24 hourly, 7 daily`.
 pub(super) fn keeps(retention: &Retention) -> String {
     let Retention { last, hourly, daily, weekly, monthly, max_age_days } = *retention;
-    let mut parts: Vec<String> =
-        [(hourly, "hourly"), (daily, "daily"), (weekly, "weekly"), (monthly, "monthly")]
-            .into_iter()
-            .filter(|(many, _)| *many > 0)
-            .map(|(many, of)| format!("{many} {of}"))
-            .collect();
+    let mut parts: Vec<String> = [(hourly, "hourly"), (daily, "daily"), (weekly, "weekly"), (monthly, "monthly")]
+        .into_iter()
+        .filter(|(many, _)| *many > 0)
+        .map(|(many, of)| format!("{many} {of}"))
+        .collect();
     parts.insert(0, if last > 1 { format!("the newest {last}") } else { "the newest".to_owned() });
     let age = max_age_days.map_or_else(String::new, |days| format!("; none older than {days} d"));
     format!("{}{age}", parts.join(", "))

@@ -255,7 +255,8 @@ impl Form {
 
     fn s3(self) -> AnyView {
         let kept = self.id.with_value(Option::is_some);
-        let hint = if kept { "Leave it empty to keep the one that is sealed." } else { "Sealed at once; never shown again." };
+        let hint =
+            if kept { "Leave it empty to keep the one that is sealed." } else { "Sealed at once; never shown again." };
         view! {
             <Field label="Endpoint" name="vault_endpoint" value=self.endpoint mono=true placeholder="https://s3.example.org" hint="Empty for AWS' own of the region" error=self.task.field("endpoint")/>
             <Field label="Region" name="vault_region" value=self.region mono=true hint="Empty where the store knows none" error=self.task.field("region")/>

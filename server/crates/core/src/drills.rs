@@ -11,7 +11,7 @@ use crate::{
     snapshots::next_drill,
 };
 use quorate_domain::{
-    ClusterId, Timestamp,
+    ClusterId,
     ids::{DrillId, SnapshotId},
     snapshots::{Content, Drill, Snapshot, SnapshotState},
     wide::Wide,

@@ -14,7 +14,7 @@ pub use marks::reckon_bump;
 pub use opened::{OpenedSnapshot, OpeningPhase, TakeKeys};
 pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams};
 pub use retention::{Kept, Retention};
-pub use schedule::{NewSchedule, Run, Schedule};
+pub use schedule::{NewSchedule, NextRun, Schedule};
 pub use vault::{NewVault, Vault, VaultPlace};
 
 use crate::{

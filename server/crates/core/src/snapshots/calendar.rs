@@ -11,7 +11,7 @@ use croner::{
 use quorate_domain::{
     ScheduleId, Timestamp,
     problem::FieldError,
-    snapshots::{NewSchedule, Run, Schedule},
+    snapshots::{NewSchedule, NextRun, Schedule},
 };
 use sha2::{Digest, Sha256};
 
@@ -62,11 +62,11 @@ pub(super) fn next(cron: &str, time_zone: &str, now: Timestamp) -> Option<Timest
 }
 
 /// The first `many` moments after `now` at which a line comes true; `Err` says what is wrong, field by field.
-pub(super) fn runs(cron: &str, time_zone: &str, now: Timestamp, many: usize) -> Result<Vec<Run>, Vec<FieldError>> {
+pub(super) fn runs(cron: &str, time_zone: &str, now: Timestamp, many: usize) -> Result<Vec<NextRun>, Vec<FieldError>> {
     let wrong = wrong(&[("cron", cron)], time_zone);
     let (Some(line), Some(zone), true) = (line_of(cron), zone(time_zone), wrong.is_empty()) else { return Err(wrong) };
     let next = std::iter::successors(after(&line, zone, now), |at| after(&line, zone, *at));
-    Ok(next.take(many).map(|at| Run { at, local: local(at, zone) }).collect())
+    Ok(next.take(many).map(|at| NextRun { at, local: local(at, zone) }).collect())
 }
 
 /// A moment by the clocks of a zone.

@@ -14,7 +14,7 @@ use crate::{
 };
 use quorate_domain::{
     Problem, ScheduleId, SnapshotId, Timestamp,
-    snapshots::{Kept, NewSchedule, Origin, Run, Schedule, Snapshot, SnapshotState},
+    snapshots::{Kept, NewSchedule, NextRun, Origin, Schedule, Snapshot, SnapshotState},
     wide::Wide,
 };
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Console {
         _permit: &Permit<act::ViewSnapshots>,
         cron: &str,
         time_zone: &str,
-    ) -> Result<Vec<Run>, CoreError> {
+    ) -> Result<Vec<NextRun>, CoreError> {
         let runs = calendar::runs(cron, time_zone, self.0.clock.now(), RUNS_TOLD);
         runs.map_err(|wrong| Problem::invalid(wrong).into())
     }

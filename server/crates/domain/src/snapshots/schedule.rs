@@ -53,7 +53,7 @@ pub struct Schedule {
 /// A moment at which a cron line comes true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Run {
+pub struct NextRun {
     /// When.
     pub at: Timestamp,
     /// The same by the clocks of the time zone: `Mon 30 Nov 2026 06:00 CET`.
