@@ -61,6 +61,7 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         membership::UpdateUrlsParams,
         quorate_domain::snapshots::RestoreInPlaceParams,
         quorate_domain::snapshots::RestoreNewParams,
+        quorate_domain::snapshots::ReturnParams,
     )),
     modifiers(&Common)
 )]

@@ -8,7 +8,7 @@ mod schedule;
 mod vault;
 
 pub use marks::reckon_bump;
-pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams};
+pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams, ReturnParams};
 pub use retention::{Kept, Retention};
 pub use schedule::{NewSchedule, Schedule};
 pub use vault::{NewVault, Vault, VaultPlace};

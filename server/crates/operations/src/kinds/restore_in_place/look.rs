@@ -25,7 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// A member and its host.
-pub(super) struct Site {
+pub(in crate::kinds) struct Site {
     pub member: ClusterMemberRecord,
     pub host: HostSummary,
     pub found: Result<Found, String>,
@@ -33,7 +33,7 @@ pub(super) struct Site {
 
 /// What lies on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(in crate::kinds) struct Found {
     /// Its etcd runs, or tries to.
     pub ran: bool,
     /// Its etcd's version.
@@ -48,13 +48,15 @@ pub(super) struct Found {
     pub owner: String,
     /// An operation with this token was here.
     pub used: bool,
+    /// It set a member's data aside, which still lies there.
+    pub kept: bool,
     /// etcd.conf and who owns it.
     pub conf: String,
     pub conf_ownership: Ownership,
 }
 
 /// The cluster as it answers.
-pub(super) struct Live {
+pub(in crate::kinds) struct Live {
     /// Names of the members that answer.
     pub answering: Vec<String>,
     /// The newest revision among them.
@@ -64,7 +66,7 @@ pub(super) struct Live {
 }
 
 /// Asks each member by itself, and all of them who is in the cluster.
-pub(super) async fn live(planner: &Planner, record: &ClusterRecord) -> Live {
+pub(in crate::kinds) async fn live(planner: &Planner, record: &ClusterRecord) -> Live {
     let target = ClusterTarget::from(record);
     let ask = async |member: &MemberTarget| {
         let ask = async {
@@ -86,7 +88,7 @@ pub(super) async fn live(planner: &Planner, record: &ClusterRecord) -> Live {
 ///
 /// # Errors
 /// The store failed.
-pub(super) async fn sites(
+pub(in crate::kinds) async fn sites(
     planner: &Planner,
     record: &ClusterRecord,
     token: &str,
@@ -117,6 +119,7 @@ say etcdutl "$utl"
 say free "$(df --output=avail --block-size=1 -- "$2" 2>/dev/null | tail -n 1 | tr -d ' ')"
 say owner "$(stat -c %U:%G -- "$2/member" 2>/dev/null || stat -c %U:%G -- "$2" 2>/dev/null)"
 [ ! -e "$2/aside-$3" ] || say used yes
+[ ! -e "$2/aside-$3/member" ] || say kept yes
 "#;
 
 async fn look_at(
@@ -144,6 +147,7 @@ async fn look_at(
         free: word("free").parse().unwrap_or_default(),
         owner: word("owner").to_owned(),
         used: seen.contains_key("used"),
+        kept: seen.contains_key("kept"),
         conf,
         conf_ownership,
     })
