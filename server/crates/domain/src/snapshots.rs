@@ -9,7 +9,7 @@ mod survivors;
 mod vault;
 
 pub use marks::reckon_bump;
-pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams};
+pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams, ReturnParams};
 pub use retention::{Kept, Retention};
 pub use schedule::{NewSchedule, Schedule};
 pub use survivors::{

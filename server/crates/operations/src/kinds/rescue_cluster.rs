@@ -240,6 +240,8 @@ impl RescueCluster {
                 members: works,
                 content: chosen.snapshot.as_ref().and_then(|snapshot| snapshot.content.as_ref()),
                 token: &params.token,
+                // Where it begins is only known once a survivor's log was opened.
+                revision: None,
                 answering: &[],
                 down: None,
             },
