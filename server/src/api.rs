@@ -67,6 +67,7 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         quorate_domain::snapshots::RescueParams,
         quorate_domain::snapshots::RestoreInPlaceParams,
         quorate_domain::snapshots::RestoreNewParams,
+        quorate_domain::snapshots::ReturnParams,
     )),
     modifiers(&Common)
 )]

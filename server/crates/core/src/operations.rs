@@ -303,3 +303,67 @@ fn choice_action(choice: Choice) -> quorate_domain::Action {
         Choice::Proceed | Choice::Skip | Choice::Undo | Choice::HandOver => quorate_domain::Action::OverrideOperations,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, clock::SystemClock};
+    use quorate_domain::{Timestamp, operation::LogKind, plan::OperationClass};
+    use quorate_operations::plan::{Lane, Step};
+    use quorate_store::{MasterKey, Store};
+    use std::sync::Arc;
+
+    fn plan(kind: &str, cluster: &ClusterId) -> Plan {
+        Plan {
+            kind: kind.into(),
+            kind_version: 1,
+            title: format!("{kind} of demo"),
+            params: serde_json::json!({}),
+            cluster: Some(cluster.clone()),
+            cluster_name: "demo".into(),
+            hosts: Vec::new(),
+            steps: vec![Step::of("nothing", "Nothing", Vec::<Lane>::new())],
+            checks: Vec::new(),
+            warnings: Vec::new(),
+            point_of_no_return: None,
+            expected_seconds: 1,
+            class: OperationClass::Dangerous,
+            confirm: None,
+            logins: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rescue_takes_over_what_rests_stuck_in_one_transaction_and_nothing_else_does() {
+        let dir = tempfile::Builder::new().prefix("q").tempdir().expect("a directory");
+        let key = MasterKey::load_or_create(dir.path(), None).expect("a key");
+        let store = Store::open(dir.path(), key).await.expect("a store");
+        let console = Console::new(store.clone(), Arc::new(SystemClock), Config::new(dir.path().to_owned()));
+        console.bring_up().await.expect("up");
+        let cluster = ClusterId::from_random([7; 10]);
+        let engine = &console.runtime().expect("up").engine;
+        let other = engine.row(&plan("restore_in_place", &cluster), "ada", cluster.clone()).expect("a row");
+        let mut tx = store.begin().await.expect("begins");
+        tx.insert_operation(&other).await.expect("accepted");
+        tx.append_log(&other.id, 0, LogKind::Started, "", Timestamp(1)).await.expect("legal");
+        tx.commit().await.expect("commits");
+        let rescue = plan("rescue_cluster", &cluster);
+        assert_eq!(console.taken_over(&rescue).await.expect("read"), [], "it runs");
+        assert_eq!(console.claimed(&rescue, &[]).await.expect("read"), Some(other.id.clone()));
+        let mut tx = store.begin().await.expect("begins");
+        tx.append_log(&other.id, 0, LogKind::Failed, "why", Timestamp(2)).await.expect("legal");
+        tx.commit().await.expect("commits");
+        assert_eq!(console.taken_over(&plan("rolling_restart", &cluster)).await.expect("read"), []);
+        let stuck = console.taken_over(&rescue).await.expect("read");
+        assert_eq!(stuck.iter().map(|row| &row.id).collect::<Vec<_>>(), [&other.id]);
+        assert_eq!(console.claimed(&rescue, &stuck).await.expect("read"), None);
+        let draft = AuditDraft::of("bea", "", "operation.start", &rescue.title);
+        let id = console.accept_after(&rescue, "bea", draft, stuck).await.expect("accepted");
+        let state = async |id: &OperationId| store.operation(id).await.expect("read").expect("there").state;
+        assert_eq!(state(&other.id).await, OperationState::HandedOver);
+        let rows = store.audit_page(None, 20).await.expect("rows");
+        let handed = rows.iter().find(|row| row.action == "operation.hand_over").expect("a row");
+        assert_eq!(handed.actor, "bea");
+        assert!(handed.detail.contains(id.as_str()) && handed.object == other.title, "{handed:?}");
+    }
+}

@@ -255,7 +255,7 @@ pub struct PlanRequest {
     pub kind: String,
     /// Its parameters: `InstallParams` for `install_cluster`, `AddMemberParams` for `add_member`, `MemberParams` for
     /// `promote_member` and `move_leader`, `AdoptParams`, `CopyKeysParams`, `DeleteKeysParams`, `ImportKeysParams`, `FinishRemovalParams`, `RemoveMemberParams`, `RepairParams`,
-    /// `ReplaceMemberParams`, `RescueParams` for `rescue_cluster`, `RestartParams` for `rolling_restart`, `RestoreInPlaceParams`, `RestoreNewParams`, `SettingsParams` for `edit_settings`, `ShrinkParams`,
+    /// `ReplaceMemberParams`, `RescueParams` for `rescue_cluster`, `RestartParams` for `rolling_restart`, `RestoreInPlaceParams`, `RestoreNewParams`, `ReturnParams` for `return_from_restore`, `SettingsParams` for `edit_settings`, `ShrinkParams`,
     /// `UninstallParams`, `UpdateUrlsParams` for `update_member_urls`.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub params: serde_json::Value,

@@ -13,7 +13,7 @@ mod vault;
 pub use health::BackupHealth;
 pub use marks::reckon_bump;
 pub use opened::{OpenedSnapshot, OpeningPhase, TakeKeys};
-pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams};
+pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams, ReturnParams};
 pub use retention::{Kept, Retention};
 pub use schedule::{NewSchedule, NextRun, Schedule};
 pub use survivors::{

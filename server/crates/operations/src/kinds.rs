@@ -17,6 +17,7 @@ pub mod replace_member;
 pub mod rescue_cluster;
 pub mod restore_in_place;
 pub mod restore_new;
+pub mod return_from_restore;
 pub mod rolling_restart;
 pub mod shrink_cluster;
 pub mod uninstall_cluster;
@@ -81,6 +82,7 @@ pub fn all() -> Vec<Box<dyn Kind>> {
         Box::new(rescue_cluster::RescueCluster),
         Box::new(restore_in_place::RestoreInPlace),
         Box::new(restore_new::RestoreNew),
+        Box::new(return_from_restore::ReturnFromRestore),
         Box::new(rolling_restart::RollingRestart),
         Box::new(shrink_cluster::ShrinkCluster),
         Box::new(uninstall_cluster::UninstallCluster),

@@ -16,7 +16,7 @@ pub(crate) const BUMPS: Version = Version::new(3, 5, 10);
 const UNKNOWN: Wide = Wide(1_000_000_000);
 
 /// What etcd allots for its log, whatever the database is: two files of 64 MB.
-const LOG_BYTES: u64 = 128 << 20;
+pub(crate) const LOG_BYTES: u64 = 128 << 20;
 
 /// The snapshot of this id.
 ///

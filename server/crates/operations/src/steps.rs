@@ -64,6 +64,11 @@ pub fn undo_dir(token: &str) -> String {
     format!("{HOST_DIR}/undo/{token}")
 }
 
+/// Where a restore with this token notes at which revision it began.
+pub fn restored_note(token: &str) -> String {
+    format!("{}/restored-at", undo_dir(token))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

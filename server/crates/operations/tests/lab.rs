@@ -2,6 +2,7 @@
 //! chosen moment. Invariant: without a running lab these tests fail and say so; `make test-unit` leaves them out by their module.
 
 mod lab {
+    mod rescue;
     mod restore;
     mod world;
 }

@@ -64,6 +64,21 @@ pub struct RestoreInPlaceParams {
     pub token: String,
 }
 
+/// Parameters of `return_from_restore`: what a restore in place set aside comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReturnParams {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The token that the restore gave it; the one it has if empty.
+    #[serde(default)]
+    pub restored: String,
+    /// Names what is set aside now; generated if empty.
+    #[serde(default)]
+    pub token: String,
+}
+
 /// Parameters of `restore_new`: an install whose members begin with a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

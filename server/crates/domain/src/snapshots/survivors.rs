@@ -253,7 +253,10 @@ pub fn ways_out(
     now: Timestamp,
 ) -> Vec<WayOut> {
     let mut ways = Vec::new();
-    for member in members {
+    // etcd keeps only what a member itself knows to be confirmed: a shorter log that knows more of itself loses less.
+    let mut with_log: Vec<&Survivor> = members.iter().filter(|m| m.remains.is_some()).collect();
+    with_log.sort_by_key(|m| std::cmp::Reverse(m.remains.as_ref().and_then(|r| r.commit)));
+    for member in with_log {
         let (Some(host), Some(remains)) = (&member.host, &member.remains) else { continue };
         let refused = match remains.log_end {
             LogEnd::Damaged => remains.log_problem.clone(),
@@ -349,6 +352,16 @@ mod tests {
         assert!(lost_with_database(&members, remains(1)).starts_with("The database has everything"));
         assert_eq!(age_words(30_000), "minute");
         assert_eq!(age_words(7_200_000), "2 hours");
+    }
+
+    #[test]
+    fn the_first_way_is_the_log_that_loses_least_though_another_is_longer() {
+        let mut members =
+            [member(1, Presence::Runs, Some((5, 300, 290, 280))), member(2, Presence::Runs, Some((5, 299, 295, 295)))];
+        rank(&mut members);
+        assert_eq!(members[0].member, "m1");
+        let ways = ways_out(&members, None, &[], Timestamp(0));
+        assert_eq!(ways.iter().map(|way| way.from.as_str()).collect::<Vec<_>>(), ["m2", "m1", "m2", "m1"]);
     }
 
     #[test]

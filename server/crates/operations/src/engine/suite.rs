@@ -373,7 +373,7 @@ fn plans() -> Vec<Plan> {
     use crate::kinds::{
         add_member, adopt_cluster, copy_keys, delete_keys, edit_settings, finish_removal, import_keys, install_cluster,
         move_leader, promote_member, remove_member, repair_drift, replace_member, rescue_cluster, restore_in_place,
-        restore_new, rolling_restart, shrink_cluster, uninstall_cluster, update_member_urls,
+        restore_new, return_from_restore, rolling_restart, shrink_cluster, uninstall_cluster, update_member_urls,
     };
     let plans = vec![
         add_member::tests::sample_plan(),
@@ -392,6 +392,7 @@ fn plans() -> Vec<Plan> {
         rescue_cluster::tests::sample_plan(),
         restore_in_place::tests::sample_plan(),
         restore_new::tests::sample_plan(),
+        return_from_restore::tests::sample_plan(),
         rolling_restart::tests::sample_plan(),
         shrink_cluster::tests::sample_plan(),
         uninstall_cluster::tests::sample_plan(),

@@ -240,6 +240,8 @@ impl RescueCluster {
                 members: works,
                 content: chosen.snapshot.as_ref().and_then(|snapshot| snapshot.content.as_ref()),
                 token: &params.token,
+                // Where it begins is only known once a survivor's log was opened.
+                revision: None,
                 answering: &[],
                 down: None,
             },
@@ -329,9 +331,11 @@ impl RescueCluster {
             .as_ref()
             .map(|snapshot| snapshot.bytes)
             .or_else(|| left.remains(way_host(way)).map(|r| r.db_bytes));
-        let opened = if way_host(way) == Some(&site.host.id) { own } else { 0 };
-        // A cold copy, the one that is opened, and what comes of it twice and a half.
-        let Wide(needed) = Wide(own + opened + of.map_or(0, |bytes| bytes.0.saturating_mul(5) / 2));
+        // What is opened is copied once more, and etcd allots a log of its own for it.
+        let opened = if way_host(way) == Some(&site.host.id) { own + restoring::LOG_BYTES } else { 0 };
+        // Beside those a cold copy, and what comes of it twice and a half.
+        let database = of.map_or(0, |bytes| bytes.0.saturating_mul(5) / 2);
+        let needed = own + opened + database + restoring::LOG_BYTES;
         let verdict = if found.free >= needed { Verdict::Pass } else { Verdict::Fail };
         let answer = format!("{} MiB free, {} needed", found.free >> 20, needed >> 20);
         let advice = "Make room where the data lies: the old data and a copy of it stay beside the new";

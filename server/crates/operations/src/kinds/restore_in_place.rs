@@ -107,6 +107,7 @@ impl RestoreInPlace {
             members: works,
             content: snapshot.content.as_ref(),
             token: &params.token,
+            revision: begins_at(snapshot, params.bump),
             answering: &live.answering,
             down,
         };
@@ -129,6 +130,11 @@ impl RestoreInPlace {
             logins: sites.iter().map(|site| login(&site.host)).collect(),
         })
     }
+}
+
+/// The revision that a restored cluster begins at.
+fn begins_at(snapshot: &Snapshot, bump: Bump) -> Option<u64> {
+    Some(snapshot.revision?.0.saturating_add(bump.number().map_or(0, |number| number.0)))
 }
 
 fn begin<'a>(
@@ -211,13 +217,13 @@ fn on_loopback(urls: &str) -> String {
     local.join(",")
 }
 
-fn unknown(name: &str) -> Check {
+pub(super) fn unknown(name: &str) -> Check {
     let (answer, advice) = ("the console does not know its host", "Add its host; a restore takes all members or none");
     Check::new("contact", name, Verdict::Fail, answer, advice)
 }
 
 /// The members are those that the console expects: a restore makes a cluster of exactly these.
-fn members_check(record: &ClusterRecord, live: &Live) -> Check {
+pub(super) fn members_check(record: &ClusterRecord, live: &Live) -> Check {
     let names: Vec<&str> = record.members.iter().map(|m| m.name.as_str()).collect();
     let (verdict, answer, advice) = match &live.confirmed {
         Err(_) if live.answering.is_empty() => (
@@ -309,10 +315,10 @@ pub(crate) mod tests {
     use crate::{kinds::install_cluster::tests::host, membership::sample, plan::Lane, steps::accounts};
     use quorate_domain::{version::Version, wide::Wide};
 
-    const CONF: &str = "name: 'lab1'\ndata-dir: '/var/lib/etcd'\ninitial-cluster-token: 'demo-1'\n\
+    pub(crate) const CONF: &str = "name: 'lab1'\ndata-dir: '/var/lib/etcd'\ninitial-cluster-token: 'demo-1'\n\
                         listen-client-urls: 'http://10.77.0.11:2379,http://localhost:2379'\nlog-level: info\n";
 
-    pub(crate) fn found(n: u8) -> Found {
+    pub(in crate::kinds) fn found(n: u8) -> Found {
         Found {
             ran: true,
             etcd: Some(Version::new(3, 5, 16)),
@@ -321,6 +327,7 @@ pub(crate) mod tests {
             free: 8 << 30,
             owner: "etcd:etcd".into(),
             used: false,
+            kept: false,
             conf: CONF.replace("lab1", &format!("lab{n}")),
             conf_ownership: accounts::own(0o644),
         }

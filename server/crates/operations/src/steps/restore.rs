@@ -136,6 +136,19 @@ impl Begin<'_> {
         part
     }
 
+    /// Brings back what an operation with the token `earlier` set aside; undo sets it aside there again.
+    pub fn bring_back(&self, earlier: &str) -> Part {
+        let (member, aside) = (format!("{}/member", self.data_dir), format!("{}/aside-{earlier}", self.data_dir));
+        let mut part = Part {
+            actions: vec![rename(&format!("{aside}/member"), &member), Run::new(["sync", self.data_dir]).into()],
+            undo: vec![rename(&member, &format!("{aside}/member"))],
+        };
+        if let Some(wal) = self.wal_dir {
+            part = part.then(log_moved(&format!("{wal}/aside-{earlier}"), wal));
+        }
+        part
+    }
+
     /// Gives what was prepared its name; undo sets it aside too, beside the old data.
     pub fn place(&self) -> Part {
         let (prepared, member) = (format!("{}/member", self.ready()), format!("{}/member", self.data_dir));
@@ -329,5 +342,22 @@ mod tests {
         assert_eq!(read(&format!("{wal}/0.wal")).as_deref(), Some("old"));
         assert_eq!(read(&format!("{data}/aside-tok/restored/snap/db")).as_deref(), Some("new"), "nothing is lost");
         assert_eq!(read(&format!("{wal}/aside-tok/restored/0.wal")).as_deref(), Some("new"));
+        // The same again and opened; later somebody wants the old data back after all.
+        write(format!("{data}/.restore-tok/member/snap/db"), "new");
+        std::fs::remove_dir_all(format!("{data}/aside-tok")).expect("removed");
+        std::fs::remove_dir_all(format!("{wal}/aside-tok")).expect("removed");
+        run(&begin.set_aside().then(begin.place()).actions);
+        let later = Begin { token: "later", ..begin.clone() };
+        for part in [later.set_aside(), later.bring_back("tok")] {
+            run(&part.actions);
+            run(&part.actions);
+        }
+        assert_eq!(read(&format!("{data}/member/snap/db")).as_deref(), Some("old"));
+        assert_eq!(read(&format!("{wal}/0.wal")).as_deref(), Some("old"));
+        for part in [later.bring_back("tok"), later.set_aside()] {
+            run(&part.undo);
+            run(&part.undo);
+        }
+        assert_eq!(read(&format!("{data}/member/snap/db")).as_deref(), Some("new"));
     }
 }

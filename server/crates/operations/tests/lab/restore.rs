@@ -66,6 +66,9 @@ async fn deleted_keys_come_back_and_undo_brings_back_what_was_written_since() {
     world.press(&operation, Choice::Proceed).await;
     world.rests(&operation, OperationState::Done).await;
     assert_restored(&world).await;
+    let operation = world.start("return_from_restore", json!({"cluster": world.known.record().id})).await;
+    world.rests(&operation, OperationState::Done).await;
+    assert_eq!(world.content().await, before, "back to what it was, long after it was opened");
 }
 
 #[tokio::test(flavor = "multi_thread")]

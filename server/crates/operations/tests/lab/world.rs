@@ -46,6 +46,7 @@ pub struct Known {
     hosts: Vec<(HostSummary, Target)>,
     cluster: Mutex<Option<ClusterRecord>>,
     snapshot: Mutex<Option<(Snapshot, PathBuf)>>,
+    tasks: Mutex<Vec<HostTask>>,
     planner: Mutex<Option<Planner>>,
     mirror: String,
     dir: PathBuf,
@@ -60,6 +61,11 @@ impl Known {
     /// The cluster as it is kept.
     pub fn record(&self) -> ClusterRecord {
         locked(&self.cluster).clone().expect("a cluster")
+    }
+
+    /// What is left to be done on hosts.
+    pub fn tasks(&self) -> Vec<HostTask> {
+        locked(&self.tasks).clone()
     }
 
     fn change(&self, change: impl FnOnce(&mut ClusterRecord)) -> Result<(), String> {
@@ -134,16 +140,43 @@ impl Inventory for Known {
     async fn revision_marks(&self, _cluster: &ClusterId) -> Result<Vec<(Timestamp, Wide)>, StoreError> {
         Ok(Vec::new())
     }
+    async fn newest_snapshot(&self, _cluster: &ClusterId) -> Result<Option<Snapshot>, StoreError> {
+        Ok(locked(&self.snapshot).clone().map(|(snapshot, _)| snapshot))
+    }
     fn vault_scratch(&self) -> PathBuf {
         self.dir.clone()
     }
-    async fn host_task(&self, _id: &HostTaskId) -> Result<Option<HostTask>, StoreError> {
-        Ok(None)
+    async fn host_task(&self, id: &HostTaskId) -> Result<Option<HostTask>, StoreError> {
+        Ok(locked(&self.tasks).iter().find(|task| task.id == *id).cloned())
     }
-    async fn leave_host_task(&self, _by: &OperationId, _cluster: &ClusterId, _part: &HostPart) -> Result<(), String> {
+    async fn leave_host_task(&self, by: &OperationId, cluster: &ClusterId, part: &HostPart) -> Result<(), String> {
+        let part = part.clone();
+        let task = HostTask {
+            id: HostTaskId::from_random(self.random()),
+            host: part.host,
+            host_name: part.host_name,
+            cluster: cluster.clone(),
+            cluster_name: part.cluster_name,
+            member: part.member,
+            peer_url: part.peer_url,
+            data_dir: part.data_dir,
+            layout: part.layout,
+            cluster_token: part.cluster_token,
+            token: part.token,
+            left_by: by.clone(),
+            rescued: true,
+            attempt: None,
+            problem: String::new(),
+            created_at: self.now(),
+        };
+        let mut tasks = locked(&self.tasks);
+        if !tasks.iter().any(|other| other.host == task.host && other.token == task.token) {
+            tasks.push(task);
+        }
         Ok(())
     }
-    async fn close_host_task(&self, _part: &HostPart) -> Result<(), String> {
+    async fn close_host_task(&self, part: &HostPart) -> Result<(), String> {
+        locked(&self.tasks).retain(|task| task.host != part.host || task.token != part.token);
         Ok(())
     }
     async fn key_file(&self, _id: &KeyFileId) -> Result<Option<KeptKeyFile>, String> {
@@ -241,6 +274,7 @@ impl World {
             hosts,
             cluster: Mutex::default(),
             snapshot: Mutex::default(),
+            tasks: Mutex::default(),
             planner: Mutex::default(),
             mirror: lab.mirror(),
             dir: dir.path().to_owned(),

@@ -48,6 +48,8 @@ pub(in crate::kinds) struct Found {
     pub owner: String,
     /// An operation with this token was here.
     pub used: bool,
+    /// It set a member's data aside, which still lies there.
+    pub kept: bool,
     /// etcd.conf and who owns it.
     pub conf: String,
     pub conf_ownership: Ownership,
@@ -117,6 +119,7 @@ say etcdutl "$utl"
 say free "$(df --output=avail --block-size=1 -- "$2" 2>/dev/null | tail -n 1 | tr -d ' ')"
 say owner "$(stat -c %U:%G -- "$2/member" 2>/dev/null || stat -c %U:%G -- "$2" 2>/dev/null)"
 [ ! -e "$2/aside-$3" ] || say used yes
+[ ! -e "$2/aside-$3/member" ] || say kept yes
 "#;
 
 async fn look_at(
@@ -144,6 +147,7 @@ async fn look_at(
         free: word("free").parse().unwrap_or_default(),
         owner: word("owner").to_owned(),
         used: seen.contains_key("used"),
+        kept: seen.contains_key("kept"),
         conf,
         conf_ownership,
     })

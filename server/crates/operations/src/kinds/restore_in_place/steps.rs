@@ -9,7 +9,7 @@ use crate::{
     },
     membership,
     plan::{Lane, Step},
-    steps::{Part, files, hold, restore, restore::Begin, service},
+    steps::{Part, files, files::Ownership, hold, restore, restore::Begin, restored_note, service},
 };
 use quorate_domain::{names::split_url, plan::Question, snapshots::Content};
 
@@ -35,6 +35,8 @@ pub(in crate::kinds) struct Whole<'a> {
     pub members: Vec<Work<'a>>,
     pub content: Option<&'a Content>,
     pub token: &'a str,
+    /// The revision it begins at, where that is known.
+    pub revision: Option<u64>,
     /// Names of members that answer now.
     pub answering: &'a [String],
     /// Names of members that are down while the others have a quorum; none where there is no quorum to come back to.
@@ -82,7 +84,8 @@ impl Whole<'_> {
         steps.push(self.each("place", "Put the restored data in its place", |work| work.lane(work.begin.place())));
         steps.push(self.each("close", "Write the new token, and listeners for this host only", |work| {
             let conf = &work.found.conf;
-            work.lane(files::put(work.conf(), &work.found.conf_ownership, &work.closed, Some(conf), self.token))
+            let conf = files::put(work.conf(), &work.found.conf_ownership, &work.closed, Some(conf), self.token);
+            work.lane(conf.then(self.begins_at()))
         }));
         steps.push(self.each("start", "Lift the holds and start all members at once", |work| {
             let undo = [hold::hold(work.unit()), work.stop()].concat();
@@ -125,6 +128,13 @@ impl Whole<'_> {
         let members = self.target.members.iter().enumerate();
         let members = members.map(|(i, m)| MemberTarget { loopback: i >= open, ..m.clone() }).collect();
         ClusterTarget { members, ..self.target.clone() }
+    }
+
+    /// What a later return needs to say how much it would lose.
+    fn begins_at(&self) -> Part {
+        let Some(revision) = self.revision else { return Part::default() };
+        let (root, note) = (Ownership::new("root", "root", 0o600), restored_note(self.token));
+        files::put(&note, &root, &format!("{revision}\n"), None, self.token)
     }
 
     fn agree(&self) -> Step {
