@@ -198,6 +198,11 @@ pub(crate) fn change(id: &ClusterId, kind: &str, member: Option<MemberId>) -> St
     }
 }
 
+/// The review that brings back what the restore with this token set aside.
+pub(crate) fn return_from_restore(id: &ClusterId, token: &str) -> String {
+    format!("/clusters/{id}/change/return_from_restore/{}", escape(token))
+}
+
 /// A host's page.
 pub(crate) fn host(id: &HostId) -> String {
     format!("/hosts/{id}")

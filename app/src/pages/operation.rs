@@ -25,9 +25,10 @@ use crate::{
 };
 use leptos::{prelude::*, task::spawn_local};
 use quorate_domain::{
-    OperationId, Role,
+    Action, ClusterId, OperationId, Role,
     live::LiveMessage,
     operation::{Choice, OperationDetail, OperationState},
+    plan::PlanView,
 };
 
 /// The page.
@@ -131,6 +132,7 @@ fn status(run: RwSignal<Run>) -> AnyView {
 /// What it came to: a link to the cluster, or why it rests.
 fn outcome(run: RwSignal<Run>) -> AnyView {
     let of_keys = run.with_untracked(|r| is_of_keys(&r.detail.plan.kind));
+    let restored = run.with_untracked(|r| restored_token(&r.detail.plan));
     let told = memo(move || {
         run.with(|r| {
             let s = &r.detail.summary;
@@ -169,6 +171,7 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
                 }.boxed())
             }
             OperationState::Done => {
+                let back = restored.as_ref().zip(cluster.as_ref()).map(|(token, id)| way_back(id, token));
                 let to = cluster.map(|id| link_button(Look::Primary, routes::cluster(&id), "To the cluster"));
                 let soak = match soaked {
                     Some(true) => "It held for 30 s after that.",
@@ -178,7 +181,7 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
                 Some(view! {
                     <div class=if soaked == Some(false) { "note tone-risk" } else { "note tone-ok" }>
                         {if soaked == Some(false) { Icon::Risk } else { Icon::Ok }.view()}
-                        <div><p class="note-title">"Done and verified"</p><p>{soak}</p>{to}</div>
+                        <div><p class="note-title">"Done and verified"</p><p>{soak}</p>{to}{back}</div>
                     </div>
                 }.boxed())
             }
@@ -186,6 +189,25 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
         }
     };
     view! { <div aria-live="polite">{move || view()}</div> }.boxed()
+}
+
+/// The token of a restore in place, by which what it set aside is found again.
+fn restored_token(plan: &PlanView) -> Option<String> {
+    let token = plan.params.get("token")?.as_str()?;
+    (plan.kind == "restore_in_place").then(|| token.to_owned())
+}
+
+/// Clients are in, and there is still a way back; its review says what it would lose.
+fn way_back(cluster: &ClusterId, token: &str) -> AnyView {
+    if !Session::get().may(Action::RunDangerous) {
+        return ().into_any();
+    }
+    let path = routes::return_from_restore(cluster, token);
+    view! {
+        <p>"What was there before lies aside on each host. It can still come back; what was written since the restore would be lost then, and the review says how much that is."</p>
+        {link_button(Look::Plain, path, "Bring back what was there before…")}
+    }
+    .into_any()
 }
 
 /// Whether a kind works on keys and leaves members alone.
