@@ -282,8 +282,14 @@ fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyVie
         view! { <Button label=Signal::derive(move || label(choice)) look=look busy=task.busy on_press=press(choice)/> }
             .boxed()
     };
-    let words = move || asked.get().map_or(("", "", ""), choice_words);
-    let title = Signal::derive(move || words().1.to_owned());
+    let title = Signal::derive(move || match asked.get() {
+        Some(Choice::Proceed) => format!("{}?", label(Choice::Proceed)),
+        other => other.map_or("", |choice| choice_words(choice).1).to_owned(),
+    });
+    let said = move || match asked.get() {
+        Some(Choice::Proceed) => run.with(|r| r.question().map(|q| q.sentence.clone())).unwrap_or_default(),
+        other => other.map_or("", |choice| choice_words(choice).2).to_owned(),
+    };
     let yes = Signal::derive(move || asked.get().map_or_else(String::new, label));
     let go = Callback::new(move |()| {
         if let Some(choice) = asked.get_untracked() {
@@ -296,7 +302,7 @@ fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyVie
         </div>
         <ProblemBox problem=task.problem/>
         <Sure open=open title=title yes=yes no="Not now" on_yes=go>
-            <p>{move || words().2}</p>
+            <p>{move || said()}</p>
         </Sure>
     }
     .boxed()
