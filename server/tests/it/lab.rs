@@ -16,6 +16,7 @@ mod journals;
 mod membership;
 mod mirror;
 mod read_only;
+mod rescue;
 mod secrets;
 mod soak;
 mod undo;

@@ -32,7 +32,6 @@ use quorate_domain::{
     patroni::Gap,
     plan::{Check, OperationClass, Verdict},
     snapshots::{Bump, Presence, Remains, RescueParams, RescueWay, Snapshot, Survivor, comes_back, ways_out},
-    wide::Wide,
 };
 use serde_json::Value;
 

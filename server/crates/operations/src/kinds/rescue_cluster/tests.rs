@@ -9,6 +9,7 @@ use quorate_domain::{
     Timestamp,
     snapshots::{LogEnd, LogPosition},
     version::{Arch, Version},
+    wide::Wide,
 };
 
 fn remains(term: u64, index: u64) -> Remains {
