@@ -7,7 +7,7 @@ use crate::{
 };
 use quorate_domain::{
     Timestamp,
-    snapshots::{LogEnd, LogPosition},
+    snapshots::{Bump, LogEnd, LogPosition},
     version::{Arch, Version},
     wide::Wide,
 };
