@@ -321,7 +321,7 @@ pub(crate) mod tests {
     pub(crate) const CONF: &str = "name: 'lab1'\ndata-dir: '/var/lib/etcd'\ninitial-cluster-token: 'demo-1'\n\
                         listen-client-urls: 'http://10.77.0.11:2379,http://localhost:2379'\nlog-level: info\n";
 
-    pub(crate) fn found(n: u8) -> Found {
+    pub(in crate::kinds) fn found(n: u8) -> Found {
         Found {
             ran: true,
             etcd: Some(Version::new(3, 5, 16)),
