@@ -145,7 +145,8 @@ fn action_script(logins: &[(HostId, Login)], login: &Login, action: &Action) -> 
         Effect::Member { cluster, call, deadline_seconds } => members::call(login, cluster, call, *deadline_seconds),
         Effect::Keys { cluster, call } => by_hand(cluster, call),
         Effect::Snapshot(work) => snapshots::work(logins, login, work),
-        Effect::RecordToken { .. } => "# in Quorate: nothing; a configuration that differs is shown".to_owned(),
+        // A command, because a lane of nothing else must not be empty.
+        Effect::RecordToken { .. } => ": # in Quorate: nothing; a configuration that differs is shown".to_owned(),
         Effect::RecordQuota { .. } => "# in Quorate: the quota is noted when it changes the cluster".to_owned(),
         Effect::RecordMembers { .. } => {
             "# in Quorate: look at the cluster's page; it follows the member list".to_owned()

@@ -106,6 +106,7 @@ impl ReturnFromRestore {
         let mut checks = vec![members_check(record, live)];
         checks.extend(elsewhere.iter().map(|name| unknown(name)));
         checks.extend(sites.iter().zip(kept).map(|(site, kept)| site_check(site, kept)));
+        checks.extend(kept.iter().find_map(|kept| another_size(record, kept)));
         let works: Vec<Work<'_>> = sites.iter().zip(kept).filter_map(|(site, kept)| work(site, kept, params)).collect();
         let revision = kept.iter().filter_map(|kept| kept.revision).max();
         Ok(Plan {
@@ -157,6 +158,16 @@ fn site_check(site: &Site, kept: &Kept) -> Check {
         }
         (Ok(_), Some(_)) => Check::new("kept", name, Verdict::Pass, "data and etcd.conf of before are there", ""),
     }
+}
+
+/// What a rescue set aside is of a cluster that had lost its quorum: it would not serve again.
+fn another_size(record: &ClusterRecord, kept: &Kept) -> Option<Check> {
+    let members = setting(kept.conf.as_deref()?, "initial-cluster")?.split(',').count();
+    (members != record.members.len()).then(|| {
+        let answer = format!("what was set aside is of {members} members, the cluster has {}", record.members.len());
+        let advice = "Only what a restore of these same members set aside can be brought back";
+        Check::new("same_members", "", Verdict::Fail, answer, advice)
+    })
 }
 
 fn warnings(record: &ClusterRecord, live: &Live, revision: Option<u64>) -> Vec<String> {

@@ -7,8 +7,9 @@ use crate::{
 };
 use quorate_domain::{
     Timestamp,
-    snapshots::{LogEnd, LogPosition},
+    snapshots::{Bump, LogEnd, LogPosition},
     version::{Arch, Version},
+    wide::Wide,
 };
 
 fn remains(term: u64, index: u64) -> Remains {
