@@ -6,6 +6,7 @@ mod change;
 mod config;
 mod logs;
 mod members;
+mod no_quorum;
 mod patroni;
 
 pub(crate) use backups::Backups;
@@ -40,7 +41,7 @@ use crate::{
 use leptos::{prelude::*, task::spawn_local};
 use quorate_domain::{
     Action, ClusterId, HostId,
-    cluster::{ClusterEvent, ClusterView, HealthLevel, Reach, Scheme},
+    cluster::{ClusterEvent, ClusterView, Reach, Scheme},
     host_task::HostTask,
     live::LiveMessage,
 };
@@ -158,7 +159,7 @@ fn overview(page: ClusterPage) -> AnyView {
     };
     view! {
         {head(view.clone())}
-        {no_quorum(view.clone(), dangerous)}
+        {no_quorum::note(view.clone(), dangerous)}
         {host_tasks(memo(move || tasks.get()), again)}
         <section class="panel" aria-label="Members">
             <div class="panel-head">
@@ -211,29 +212,6 @@ fn missed(events: RwSignal<Vec<ClusterEvent>>, id: ClusterId) {
             let _ = events.try_update(|all| newest.into_iter().for_each(|event| merge(all, event, EVENTS_KEPT)));
         }
     });
-}
-
-/// Without quorum: what that means, and the way to a rescue for whoever may begin one.
-fn no_quorum(view: ClusterSignal, rescue: bool) -> AnyView {
-    let id = view.with_untracked(|v| v.id.clone());
-    let lost = memo(move || view.with(|v| v.health().level == HealthLevel::NoQuorum && v.operation.is_none()));
-    let note = move || {
-        let rescue = rescue.then(|| link_button(Look::Danger, routes::rescue(&id), "Look at what is left…"));
-        lost.get().then(|| {
-            view! {
-                <div class="note tone-bad">
-                    {Icon::Bad.view()}
-                    <div>
-                        <p class="note-title">"Nothing can be written, and nothing be read reliably"</p>
-                        <p>"Bring a majority of its members back if that can be done: then nothing is lost. If it cannot, a rescue makes a new cluster of what is left."</p>
-                        {rescue}
-                    </div>
-                </div>
-            }
-            .boxed()
-        })
-    };
-    view! { <div role="status">{move || note()}</div> }.boxed()
 }
 
 fn http_note() -> AnyView {
