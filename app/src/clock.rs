@@ -3,6 +3,9 @@
 
 use leptos::prelude::*;
 use quorate_domain::Timestamp;
+use std::time::Duration;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 
 /// The console's time as this page knows it, ticking once a second.
 #[derive(Clone, Copy)]
@@ -20,7 +23,7 @@ impl Clock {
         provide_context(clock);
         Effect::new(move |_| {
             clock.learn(rendered);
-            set_interval(move || clock.tick(), std::time::Duration::from_secs(1));
+            set_interval(move || clock.tick(), Duration::from_secs(1));
         });
         clock
     }
@@ -53,6 +56,17 @@ impl Clock {
             self.now.set(now);
         }
     }
+}
+
+/// Lets some time pass, in the browser.
+pub(crate) async fn pause(time: Duration) {
+    let passed = js_sys::Promise::new(&mut |resolve, _| {
+        let resolve = move || {
+            let _ = resolve.call0(&JsValue::UNDEFINED);
+        };
+        set_timeout(resolve, time);
+    });
+    let _ = JsFuture::from(passed).await;
 }
 
 fn browser_now() -> i64 {

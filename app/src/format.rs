@@ -50,6 +50,11 @@ pub fn ago(millis: u64) -> String {
     if millis < 1000 { "just now".into() } else { format!("{} ago", age(millis)) }
 }
 
+/// A moment to come, in a sentence: `now`, `in 4 min`.
+pub fn until(millis: u64) -> String {
+    if millis < 1000 { "now".into() } else { format!("in {}", age(millis)) }
+}
+
 /// How long something took: `0.3 s`, `12 s`, `4 min 10 s`.
 pub fn duration(millis: u64) -> String {
     match millis {
@@ -111,6 +116,7 @@ mod tests {
         assert_eq!(shown, ["now", "now", "1 s", "59 s", "1 min", "1 h", "3 d"]);
         assert_eq!(ago(100), "just now");
         assert_eq!(ago(240_000), "4 min ago");
+        assert_eq!((until(999), until(7_200_000)), ("now".to_owned(), "in 2 h".to_owned()));
     }
 
     #[test]

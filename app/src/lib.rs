@@ -34,12 +34,13 @@ use pages::{
     NotFound,
     add_hosts::AddHosts,
     audit::Audit,
+    backups::{Backups, SnapshotPage},
     cluster,
     entry::{Invite, Login, Setup},
     fleet::Fleet,
     host::Host,
     hosts::Hosts,
-    keys::{CompareKeys, Keys, Leases},
+    keys::{CompareKeys, CompareSnapshot, Keys, Leases, SnapshotKeys},
     operation::Operation,
     operations::Operations,
     settings::{Account, SshKey},
@@ -49,7 +50,8 @@ use pages::{
 use wizards::{
     add_member::AddMember, adopt_cluster::AdoptCluster, change_member::ChangeMember, copy_keys::CopyKeys,
     delete_keys::DeleteKeys, edit_settings::EditSettings, import_keys::ImportKeys, install_cluster::InstallCluster,
-    replace_member::ReplaceMember, shrink_cluster::ShrinkCluster, update_member_urls::UpdateMemberUrls,
+    replace_member::ReplaceMember, rescue_cluster::RescueCluster, restore_in_place::RestoreInPlace,
+    restore_new::RestoreNew, shrink_cluster::ShrinkCluster, update_member_urls::UpdateMemberUrls,
 };
 
 /// The HTML around every page.
@@ -98,6 +100,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:id/addresses/:member") view=page(UpdateMemberUrls) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/change/:kind/:member") view=page(ChangeMember) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/shrink") view=page(ShrinkCluster) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/restore") view=page(RestoreInPlace) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/rescue") view=page(RescueCluster) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/settings") view=page(EditSettings) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/config") view=page(cluster::Config) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/logs") view=page(cluster::Logs) ssr=SsrMode::Async/>
@@ -107,6 +111,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:id/import-keys") view=page(ImportKeys) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/compare-keys") view=page(CompareKeys) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/leases") view=page(Leases) ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:id/backups") view=page(cluster::Backups) ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:id/operations") view=page(cluster::Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts") view=page(Hosts) ssr=SsrMode::Async/>
                     <Route path=path!("/hosts/add") view=page(AddHosts) ssr=SsrMode::Async/>
@@ -114,6 +119,11 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/hosts/:id/change/:kind/:member") view=page(ChangeMember) ssr=SsrMode::Async/>
                     <Route path=path!("/operations") view=page(Operations) ssr=SsrMode::Async/>
                     <Route path=path!("/operations/:id") view=page(Operation) ssr=SsrMode::Async/>
+                    <Route path=path!("/backups") view=page(Backups) ssr=SsrMode::Async/>
+                    <Route path=path!("/snapshots/:id") view=page(SnapshotPage) ssr=SsrMode::Async/>
+                    <Route path=path!("/snapshots/:id/keys") view=page(SnapshotKeys) ssr=SsrMode::Async/>
+                    <Route path=path!("/snapshots/:id/compare") view=page(CompareSnapshot) ssr=SsrMode::Async/>
+                    <Route path=path!("/snapshots/:id/restore-new") view=page(RestoreNew) ssr=SsrMode::Async/>
                     <Route path=path!("/audit") view=page(Audit) ssr=SsrMode::Async/>
                     <Route path=path!("/settings") view=page(Account) ssr=SsrMode::Async/>
                     <Route path=path!("/settings/users") view=page(Users) ssr=SsrMode::Async/>

@@ -4,10 +4,12 @@
 //! replaced whole, and each cell on screen is a memo of its own part, so that only what changed is rendered again.
 //! Rules that need no browser (which view is newer, when one is stale) are plain functions, tested here.
 
+mod backups;
 mod message;
 mod stream;
 
 use crate::{clock::Clock, session::Session};
+use backups::Backups;
 use leptos::prelude::*;
 use quorate_domain::{
     ClusterId, OperationId, Timestamp, cluster::ClusterView, keys::Key, live::LiveMessage, operation::OperationSummary,
@@ -71,6 +73,7 @@ type Listener = (u32, Callback<LiveMessage>);
 pub(crate) struct Live {
     clusters: RwSignal<Vec<(ClusterId, ClusterSignal)>>,
     operations: RwSignal<Vec<OperationSummary>>,
+    backups: Backups,
     link: RwSignal<Link>,
     listeners: StoredValue<(u32, Vec<Listener>)>,
     watched: StoredValue<Option<Watched>>,
@@ -87,6 +90,7 @@ impl Live {
         let live = Self {
             clusters: RwSignal::new(Vec::new()),
             operations: RwSignal::new(Vec::new()),
+            backups: Backups::new(),
             link: RwSignal::new(Link::Off),
             listeners: StoredValue::new((0, Vec::new())),
             watched: StoredValue::new(None),
@@ -99,6 +103,12 @@ impl Live {
         Effect::new(move |_| {
             if session.present() {
                 stream::start(live);
+                let again = move || {
+                    if live.link.get_untracked() == Link::Live {
+                        live.backups.read_again();
+                    }
+                };
+                set_interval(again, backups::AGAIN);
             }
         });
         live
@@ -128,6 +138,11 @@ impl Live {
     /// One cluster's signal, if the tab knows it.
     pub(crate) fn cluster(self, id: &ClusterId) -> Option<ClusterSignal> {
         self.clusters.with(|all| all.iter().find(|(known, _)| known == id).map(|(_, view)| view.clone()))
+    }
+
+    /// How the backups of clusters stand.
+    pub(crate) fn backups(self) -> Backups {
+        self.backups
     }
 
     /// How many operations are unfinished.
@@ -214,6 +229,8 @@ impl Live {
             | LiveMessage::Output { .. }
             | LiveMessage::Journal { .. }
             | LiveMessage::Keys { .. }
+            | LiveMessage::Snapshot { .. }
+            | LiveMessage::SnapshotGone { .. }
             | LiveMessage::HostChanged { .. } => {}
         }
         // What came while there was no stream (a hidden tab, a restart) is in no later message: pages read again then, but
@@ -222,6 +239,7 @@ impl Live {
             self.opened.set_value(true);
             return;
         }
+        self.backups.hear(&message);
         for (_, listener) in self.listeners.with_value(|(_, all)| all.clone()) {
             listener.try_run(message.clone());
         }

@@ -3,6 +3,7 @@
 
 pub(crate) mod add_hosts;
 pub(crate) mod audit;
+pub(crate) mod backups;
 pub(crate) mod cluster;
 pub(crate) mod entry;
 pub(crate) mod fleet;

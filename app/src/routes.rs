@@ -1,7 +1,7 @@
 //! Paths of the site, as links are written. Invariant: `lib.rs` has the route table, everything else asks here, so
 //! that a path is spelled in two places at most.
 
-use quorate_domain::{ClusterId, HostId, HostTaskId, KeyFileId, MemberId, OperationId, keys::Key};
+use quorate_domain::{ClusterId, HostId, HostTaskId, KeyFileId, MemberId, OperationId, SnapshotId, keys::Key};
 use std::fmt::Write as _;
 
 pub(crate) const FLEET: &str = "/";
@@ -10,6 +10,7 @@ pub(crate) const ADOPT: &str = "/clusters/adopt";
 pub(crate) const HOSTS: &str = "/hosts";
 pub(crate) const ADD_HOSTS: &str = "/hosts/add";
 pub(crate) const OPERATIONS: &str = "/operations";
+pub(crate) const BACKUPS: &str = "/backups";
 pub(crate) const AUDIT: &str = "/audit";
 pub(crate) const SETTINGS: &str = "/settings";
 pub(crate) const USERS: &str = "/settings/users";
@@ -131,9 +132,55 @@ pub(crate) fn cluster_settings(id: &ClusterId) -> String {
     format!("/clusters/{id}/settings")
 }
 
+/// Backups of a cluster.
+pub(crate) fn cluster_backups(id: &ClusterId) -> String {
+    format!("/clusters/{id}/backups")
+}
+
+/// A snapshot's page.
+pub(crate) fn snapshot(id: &SnapshotId) -> String {
+    format!("/snapshots/{id}")
+}
+
+/// The keys in a snapshot.
+pub(crate) fn snapshot_keys(id: &SnapshotId) -> String {
+    format!("/snapshots/{id}/keys")
+}
+
+/// A snapshot as a file.
+pub(crate) fn snapshot_file(id: &SnapshotId) -> String {
+    format!("/transfers/snapshots/{id}")
+}
+
+/// Where a database is sent: of a cluster of the console, or else called `name`; `vault` is the id of where it goes.
+pub(crate) fn upload_snapshot(cluster: &str, name: &str, vault: &str) -> String {
+    let of = if cluster.is_empty() { format!("name={}", escape(name)) } else { format!("cluster={}", escape(cluster)) };
+    format!("/transfers/snapshots?{of}&vault={}", escape(vault))
+}
+
+/// The wizard that puts a snapshot in the place of a cluster's data.
+pub(crate) fn restore_in_place(id: &ClusterId, snapshot: &SnapshotId) -> String {
+    format!("/clusters/{id}/restore?snapshot={snapshot}")
+}
+
+/// The wizard that makes a new cluster of a snapshot.
+pub(crate) fn restore_new(snapshot: &SnapshotId) -> String {
+    format!("/snapshots/{snapshot}/restore-new")
+}
+
 /// Operations of a cluster.
 pub(crate) fn cluster_operations(id: &ClusterId) -> String {
     format!("/clusters/{id}/operations")
+}
+
+/// The comparison of an opened snapshot with a cluster or another one.
+pub(crate) fn compare_snapshot(id: &SnapshotId, prefix: &Key) -> String {
+    format!("/snapshots/{id}/compare?prefix={}", escape(&prefix.to_string()))
+}
+
+/// The wizard that brings a cluster without quorum back.
+pub(crate) fn rescue(id: &ClusterId) -> String {
+    format!("/clusters/{id}/rescue")
 }
 
 /// The wizard that adds members to a cluster.
@@ -149,6 +196,11 @@ pub(crate) fn change(id: &ClusterId, kind: &str, member: Option<MemberId>) -> St
         "update_member_urls" => format!("/clusters/{id}/addresses/{member}"),
         kind => format!("/clusters/{id}/change/{kind}/{member}"),
     }
+}
+
+/// The review that brings back what the restore with this token set aside.
+pub(crate) fn return_from_restore(id: &ClusterId, token: &str) -> String {
+    format!("/clusters/{id}/change/return_from_restore/{}", escape(token))
 }
 
 /// A host's page.
@@ -181,6 +233,7 @@ pub(crate) fn safe_next(next: &str) -> &str {
 pub(crate) fn is_below(entry: &str, path: &str) -> bool {
     match entry {
         FLEET => path == FLEET || path.starts_with("/clusters"),
+        BACKUPS => path == BACKUPS || path.starts_with("/snapshots"),
         entry => path == entry || path.strip_prefix(entry).is_some_and(|rest| rest.starts_with('/')),
     }
 }
@@ -191,11 +244,17 @@ mod tests {
 
     #[test]
     fn the_rail_marks_one_entry() {
-        for (path, entry) in
-            [("/", FLEET), ("/clusters/c-1", FLEET), ("/hosts/add", HOSTS), ("/settings/users", SETTINGS)]
-        {
-            let marked: Vec<&str> =
-                [FLEET, HOSTS, OPERATIONS, AUDIT, SETTINGS].into_iter().filter(|e| is_below(e, path)).collect();
+        for (path, entry) in [
+            ("/", FLEET),
+            ("/clusters/c-1", FLEET),
+            ("/hosts/add", HOSTS),
+            ("/settings/users", SETTINGS),
+            ("/snapshots/sn-1/keys", BACKUPS),
+        ] {
+            let marked: Vec<&str> = [FLEET, HOSTS, OPERATIONS, BACKUPS, AUDIT, SETTINGS]
+                .into_iter()
+                .filter(|e| is_below(e, path))
+                .collect();
             assert_eq!(marked, [entry], "{path}");
         }
         assert!(!is_below(HOSTS, "/hosts-x"));

@@ -7,10 +7,13 @@ pub(crate) mod audit;
 pub(crate) mod clusters;
 pub(crate) mod hosts;
 pub(crate) mod keys;
+pub(crate) mod opened;
 pub(crate) mod operations;
 pub(crate) mod releases;
+pub(crate) mod snapshots;
 pub(crate) mod tokens;
 pub(crate) mod users;
+pub(crate) mod vaults;
 mod wire;
 
 pub(crate) use wire::{answered, unreached, unreadable};

@@ -1,7 +1,7 @@
 //! Values for unit tests of this crate. Invariant: compiled for tests only.
 
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, KeyFileId, MemberId, OperationId, Timestamp,
+    ClusterId, HostId, HostTaskId, KeyFileId, MemberId, OperationId, ScheduleId, SnapshotId, Timestamp, VaultId,
     cluster::{ClusterView, MemberRole, MemberStatus, MemberView, Reach, Reachability, Scheme},
     host::{Contact, Elevation, HostSummary, Trust},
     host_task::HostTask,
@@ -10,8 +10,97 @@ use quorate_domain::{
     operation::{OperationState, OperationSummary},
     plan::{Check, DiffChange, DiffLine, EffectView, OperationClass, PlanStep, PlanView, Verdict},
     quorum::Tolerance,
+    snapshots::{
+        Content, NewSchedule, OpenedSnapshot, OpeningPhase, Origin, Retention, Schedule, Snapshot, SnapshotState,
+        Vault, VaultPlace,
+    },
+    version::Version,
     wide::Wide,
 };
+
+/// A good snapshot of the cluster `demo`.
+pub(crate) fn snapshot() -> Snapshot {
+    Snapshot {
+        id: SnapshotId::from_random([4; 10]),
+        vault: VaultId::from_random([5; 10]),
+        cluster: Some(ClusterId::from_random([1; 10])),
+        cluster_name: "demo".into(),
+        name: "20261123-181702-demo-etcd-backup.db".into(),
+        state: SnapshotState::Good,
+        at: Timestamp(5),
+        actor: "anna".into(),
+        origin: Origin::Operation { operation: OperationId::from_random([2; 10]) },
+        member: "lab2".into(),
+        etcd_cluster: "cafe".into(),
+        version: Some(Version::new(3, 5, 16)),
+        revision: Some(Wide(u64::MAX)),
+        bytes: Wide(8224),
+        expected: Wide(8224),
+        sha256: "ab".repeat(32),
+        sealed_by_etcd: Some(true),
+        content: Some(Content { keys: Wide(3), digest: "cd".repeat(32) }),
+        encrypted: false,
+        protected: true,
+        problem: String::new(),
+    }
+}
+
+/// The same, open.
+pub(crate) fn opened() -> OpenedSnapshot {
+    let of = snapshot();
+    OpenedSnapshot {
+        id: ClusterId::from_random([8; 10]),
+        snapshot: of.id,
+        name: of.name,
+        cluster: of.cluster,
+        cluster_name: of.cluster_name,
+        phase: OpeningPhase::Open,
+        bytes: of.bytes,
+        expected: of.expected,
+        revision: of.revision,
+        problem: String::new(),
+        at: Timestamp(5),
+        actor: "anna".into(),
+        until: Timestamp(600_005),
+    }
+}
+
+/// A vault on the console's disk that encrypts, without the identity.
+pub(crate) fn vault() -> Vault {
+    Vault {
+        id: VaultId::from_random([5; 10]),
+        name: "local".into(),
+        place: VaultPlace::Local { directory: "/srv/vault".into() },
+        budget: Some(Wide(10 << 30)),
+        used: Wide(8224),
+        snapshots: 1,
+        recipient: Some("age1example".into()),
+        has_identity: false,
+        at: Timestamp(0),
+        problem: String::new(),
+    }
+}
+
+/// A schedule that is on, every six hours, without drills.
+pub(crate) fn schedule() -> Schedule {
+    Schedule {
+        id: ScheduleId::from_random([6; 10]),
+        cluster: ClusterId::from_random([1; 10]),
+        given: NewSchedule {
+            vault: VaultId::from_random([5; 10]),
+            cron: "0 */6 * * *".into(),
+            time_zone: "Europe/Berlin".into(),
+            jitter_seconds: 60,
+            retention: Retention::default(),
+            drill_cron: String::new(),
+            enabled: true,
+        },
+        at: Timestamp(0),
+        next_at: Some(Timestamp(21_600_000)),
+        last_at: None,
+        next_drill_at: None,
+    }
+}
 
 /// What is known of a key that was written once, at revision 5.
 pub(crate) fn key_meta() -> KeyMeta {
@@ -123,6 +212,7 @@ pub(crate) fn host_task() -> HostTask {
         cluster_token: String::new(),
         token: "tok".into(),
         left_by: OperationId::from_random([5; 10]),
+        rescued: false,
         attempt: None,
         problem: String::new(),
         created_at: Timestamp(1_700_000_000_000),
@@ -234,6 +324,7 @@ pub(crate) fn plan() -> PlanView {
         ],
         undo: Vec::new(),
         skippable,
+        waits: None,
     };
     let check = Check {
         name: "arch".into(),

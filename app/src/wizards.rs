@@ -10,6 +10,10 @@ pub(crate) mod edit_settings;
 pub(crate) mod import_keys;
 pub(crate) mod install_cluster;
 pub(crate) mod replace_member;
+pub(crate) mod rescue_cluster;
+pub(crate) mod restore_in_place;
+pub(crate) mod restore_new;
+mod restoring;
 pub(crate) mod shrink_cluster;
 pub(crate) mod update_member_urls;
 

@@ -2,6 +2,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Locator, type Page } from "@playwright/test";
 import { mkdirSync } from "node:fs";
+import { until } from "../lib/console.mjs";
 import type { Login } from "./fixtures";
 
 const SHOTS = "../target/playwright/shots";
@@ -90,4 +91,16 @@ export async function shotsWideAndNarrow(page: Page, name: string) {
 export async function expectNoSidewaysScroll(page: Page) {
   const [scroll, client] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
   expect(scroll, `width of ${page.url()}`).toBeLessThanOrEqual(client);
+}
+
+type SnapshotApi = { post(path: string): Promise<{ id: string }>; get(path: string): Promise<{ id: string; name: string; state: string; sha256: string; problem: string }> };
+
+/** Takes a snapshot of a cluster into the default vault; its row once it is good. */
+export async function takeSnapshot(api: SnapshotApi, cluster: string) {
+  const { id } = await api.post(`/clusters/${cluster}/snapshots`);
+  return until(`a snapshot of ${cluster}`, 60, async () => {
+    const now = await api.get(`/snapshots/${id}`);
+    if (now.state === "failed") throw new Error(`the snapshot failed: ${now.problem}`);
+    return now.state === "good" && now;
+  });
 }

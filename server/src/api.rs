@@ -7,14 +7,19 @@ pub mod problem;
 mod audit;
 mod clusters;
 mod credentials;
+mod drills;
 mod hosts;
 pub mod idempotency;
 pub mod keys;
+mod opened;
 mod operations;
 mod plans;
 mod releases;
+mod schedules;
+mod snapshots;
 mod tokens;
 mod users;
+mod vaults;
 
 use crate::state::AppState;
 use axum::{Json, Router, middleware, routing};
@@ -59,6 +64,10 @@ pub const OPENAPI_PATH: &str = "/api/v1/openapi.json";
         membership::ShrinkParams,
         membership::UninstallParams,
         membership::UpdateUrlsParams,
+        quorate_domain::snapshots::RescueParams,
+        quorate_domain::snapshots::RestoreInPlaceParams,
+        quorate_domain::snapshots::RestoreNewParams,
+        quorate_domain::snapshots::ReturnParams,
     )),
     modifiers(&Common)
 )]
@@ -82,6 +91,7 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(operations::get_operation))
         .routes(routes!(operations::get_operation_output))
         .routes(routes!(operations::stream_operation_events))
+        .routes(routes!(operations::proceed_operation))
         .routes(routes!(operations::retry_operation))
         .routes(routes!(operations::skip_operation_step))
         .routes(routes!(operations::undo_operation))
@@ -95,8 +105,24 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(clusters::list_cluster_members))
         .routes(routes!(clusters::list_cluster_events))
         .routes(routes!(clusters::list_cluster_configurations))
+        .routes(routes!(clusters::list_cluster_survivors))
         .routes(routes!(clusters::list_cluster_journals))
         .routes(routes!(clusters::list_cluster_patroni_scopes))
+        .routes(routes!(snapshots::list_backups))
+        .routes(routes!(snapshots::get_cluster_backups))
+        .routes(routes!(snapshots::take_snapshot))
+        .routes(routes!(snapshots::list_snapshots, snapshots::upload_snapshot))
+        .routes(routes!(snapshots::get_snapshot, snapshots::delete_snapshot))
+        .routes(routes!(snapshots::get_snapshot_bundle))
+        .routes(routes!(snapshots::download_snapshot))
+        .routes(routes!(snapshots::protect_snapshot))
+        .routes(routes!(snapshots::cancel_snapshot))
+        .routes(routes!(schedules::list_schedule_runs))
+        .routes(routes!(schedules::list_schedules, schedules::create_schedule))
+        .routes(routes!(schedules::edit_schedule, schedules::delete_schedule))
+        .routes(routes!(vaults::list_vaults, vaults::create_vault))
+        .routes(routes!(vaults::get_vault, vaults::edit_vault, vaults::delete_vault))
+        .routes(routes!(vaults::try_vault))
         .routes(routes!(keys::list_keys))
         .routes(routes!(keys::get_key_index))
         .routes(routes!(keys::get_key_settings, keys::set_key_settings))
@@ -123,6 +149,13 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(keys::leases::get_lease, keys::leases::revoke_lease))
         .routes(routes!(keys::leases::keep_lease_alive))
         .routes(routes!(keys::rules::list_key_rules, keys::rules::set_key_rules))
+        .routes(routes!(drills::start_drill))
+        .routes(routes!(drills::list_drills))
+        .routes(routes!(drills::get_drill))
+        .routes(routes!(opened::open_snapshot))
+        .routes(routes!(opened::list_opened_snapshots))
+        .routes(routes!(opened::get_opened_snapshot, opened::close_snapshot))
+        .routes(routes!(opened::take_keys_of_snapshot))
         .routes(routes!(hosts::list_hosts, hosts::add_hosts))
         .routes(routes!(hosts::get_host, hosts::edit_host, hosts::forget_host))
         .routes(routes!(hosts::fetch_host_keys))

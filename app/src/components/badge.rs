@@ -67,6 +67,7 @@ impl From<OperationState> for Tone {
     fn from(state: OperationState) -> Self {
         match state {
             OperationState::Running | OperationState::Cancelling | OperationState::Undoing => Self::Busy,
+            OperationState::Waiting => Self::Risk,
             OperationState::Stuck => Self::Bad,
             OperationState::Done => Self::Ok,
             OperationState::Unwound | OperationState::HandedOver => Self::Quiet,

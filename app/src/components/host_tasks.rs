@@ -20,6 +20,12 @@ use quorate_domain::{Action, host_task::HostTask};
 
 /// `When lab3 is back: its etcd is stopped and disabled, its data set aside`.
 fn title(task: &HostTask) -> String {
+    if task.rescued {
+        return format!(
+            "Not fenced: the old etcd on {} serves old data if it starts, until the console reaches it",
+            task.host_name
+        );
+    }
     format!("When {} is back: its etcd is stopped and disabled, its data set aside", task.host_name)
 }
 
@@ -71,12 +77,16 @@ fn note(task: &HostTask, run: bool, forget: Option<Callback<HostTask>>) -> AnyVi
         view! { <Button label="Forget this task…" look=Look::Bare on_press=press/> }.into_any()
     });
     let problem = (!task.problem.is_empty()).then(|| view! { <p>{task.problem.clone()}</p> }.boxed());
+    let (tone, icon, left) = match task.rescued {
+        true => ("note tone-bad", Icon::Bad, "was left out of the rescue of"),
+        false => ("note tone-risk", Icon::Risk, "was removed from"),
+    };
     view! {
-        <div class="note tone-risk">
-            {Icon::Risk.view()}
+        <div class=tone>
+            {icon.view()}
             <div>
                 <p class="note-title">{title(task)}</p>
-                <p>{format!("{} was removed from {} ", task.member, task.cluster_name)}{ago(task.created_at)}"; its host did not answer then."</p>
+                <p>{format!("{} {left} {} ", task.member, task.cluster_name)}{ago(task.created_at)}"; its host did not answer then."</p>
                 {problem}
                 <div class="form-actions">{now}{attempt}{forget}</div>
             </div>
@@ -93,6 +103,9 @@ mod tests {
     #[test]
     fn a_note_says_what_will_happen_and_where() {
         let title = title(&sample::host_task());
+        let mut fence = sample::host_task();
+        fence.rescued = true;
+        assert!(super::title(&fence).starts_with("Not fenced: the old etcd on lab3"));
         assert_eq!(title, "When lab3 is back: its etcd is stopped and disabled, its data set aside");
     }
 }

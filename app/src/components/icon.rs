@@ -17,6 +17,7 @@ pub(crate) enum Icon {
     Clusters,
     Hosts,
     Operations,
+    Backups,
     Audit,
     Settings,
     Copy,
@@ -40,6 +41,7 @@ impl Icon {
             }
             Self::Hosts => "M2.5 2.5h11v4.2h-11V2.5Zm0 6.8h11v4.2h-11V9.3ZM5 4.6h.2M5 11.4h.2",
             Self::Operations => "M3 3.5h2M3 8h2M3 12.5h2M7.5 3.5H13M7.5 8H13M7.5 12.5H13",
+            Self::Backups => "M2 2.5h12v3.4H2V2.5Zm1 3.4h10v7.6H3V5.9Zm3.4 2.7h3.2",
             Self::Audit => "M4 1.8h6l2.5 2.5v9.9H4V1.8Zm2 5h4.4M6 9.3h4.4M6 11.8h2.6",
             Self::Settings => {
                 "M8 5.8a2.2 2.2 0 1 0 0 4.4 2.2 2.2 0 0 0 0-4.4ZM8 1.5v2M8 12.5v2M1.5 8h2M12.5 8h2M3.4 3.4l1.4 1.4M11.2 11.2l1.4 1.4M12.6 3.4l-1.4 1.4M4.8 11.2l-1.4 1.4"

@@ -78,6 +78,7 @@ fn pages(session: Session) -> Vec<Place> {
         page("Clusters", routes::FLEET),
         page("Hosts", routes::HOSTS),
         page("Operations", routes::OPERATIONS),
+        page("Backups", routes::BACKUPS),
         page("Own password", routes::SETTINGS),
         page("API tokens", routes::TOKENS),
         page("SSH key", routes::SSH_KEY),

@@ -76,6 +76,7 @@ fn rail(path: Memo<String>, palette: Palette) -> AnyView {
                     {entry(routes::FLEET, Icon::Clusters, "Clusters", None)}
                     {entry(routes::HOSTS, Icon::Hosts, "Hosts", None)}
                     {entry(routes::OPERATIONS, Icon::Operations, "Operations", Some(unfinished))}
+                    {entry(routes::BACKUPS, Icon::Backups, "Backups", None)}
                     {session.may(Action::ViewAudit).then(|| entry(routes::AUDIT, Icon::Audit, "Audit", None))}
                     {entry(routes::SETTINGS, Icon::Settings, "Settings", None)}
                 </ul>

@@ -13,6 +13,7 @@ use quorate_domain::{
     operation::{
         Choice, Counted, LogEntry, LogKind, OperationDetail, OperationState, OutputLine, Progress, StepState, choices,
     },
+    plan::Question,
 };
 
 /// The most lines of output of one step that are kept on the page.
@@ -60,6 +61,12 @@ impl Run {
             .collect()
     }
 
+    /// What a person is asked now, if the next step waits for one.
+    pub(crate) fn question(&self) -> Option<&Question> {
+        let progress = Progress { state: self.detail.summary.state, steps: self.detail.steps.clone() };
+        self.detail.plan.steps.get(progress.next_step()?)?.waits.as_ref()
+    }
+
     /// The newest line of output that is known, for the stream to go on from.
     pub(crate) fn last_line(&self) -> i64 {
         self.detail.output.last().map_or(0, |line| line.seq)
@@ -70,7 +77,7 @@ impl Run {
 pub(crate) fn needed(choice: Choice) -> Action {
     match choice {
         Choice::Retry | Choice::Cancel => Action::SteerOperations,
-        Choice::Skip | Choice::Undo | Choice::HandOver => Action::OverrideOperations,
+        Choice::Proceed | Choice::Skip | Choice::Undo | Choice::HandOver => Action::OverrideOperations,
     }
 }
 
@@ -131,6 +138,7 @@ pub(crate) fn state_words(state: OperationState) -> &'static str {
     match state {
         OperationState::Running => "Running",
         OperationState::Cancelling => "Stops as soon as it can",
+        OperationState::Waiting => "Waits for a person",
         OperationState::Stuck => "Stuck: needs a person",
         OperationState::Undoing => "Being undone",
         OperationState::Done => "Done",

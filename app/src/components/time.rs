@@ -8,12 +8,17 @@ use quorate_domain::Timestamp;
 
 /// "4 min ago", exact on hover.
 pub(crate) fn ago(at: Timestamp) -> AnyView {
-    time_tag(at, format::ago)
+    time_tag(at, |at, now| format::ago(now.since(at)))
 }
 
 /// "4 min", exact on hover; for narrow columns.
 pub(crate) fn age(at: Timestamp) -> AnyView {
-    time_tag(at, format::age)
+    time_tag(at, |at, now| format::age(now.since(at)))
+}
+
+/// "in 4 min", exact on hover.
+pub(crate) fn until(at: Timestamp) -> AnyView {
+    time_tag(at, |at, now| format::until(at.since(now)))
 }
 
 /// `08:04:17.123`, by UTC; the day on hover.
@@ -23,9 +28,9 @@ pub(crate) fn clock_time(at: Timestamp) -> AnyView {
     view! { <time datetime=at.to_rfc3339() title=text>{shown}</time> }.boxed()
 }
 
-fn time_tag(at: Timestamp, words: fn(u64) -> String) -> AnyView {
+fn time_tag(at: Timestamp, words: fn(Timestamp, Timestamp) -> String) -> AnyView {
     let clock = Clock::get();
     // A memo: the text node is touched only when its words change, not every second.
-    let text = memo(move || words(clock.now().since(at)));
+    let text = memo(move || words(at, clock.now()));
     view! { <time datetime=at.to_rfc3339() title=at.to_utc_text()>{move || text.get()}</time> }.boxed()
 }

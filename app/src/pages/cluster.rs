@@ -1,18 +1,22 @@
 //! One cluster: is it healthy, who leads, what can I lose? Invariant: all that is shown here comes from one whole
 //! view, live; only the events are a list that grows.
 
+mod backups;
 mod change;
 mod config;
 mod logs;
 mod members;
+mod no_quorum;
 mod patroni;
 
+pub(crate) use backups::Backups;
 pub(crate) use config::Config;
 pub(crate) use logs::Logs;
 
 use crate::{
     clock::Clock,
     components::{
+        badge::Tone,
         button::{Button, Look, link_button},
         facts::fact_list,
         field::Field,
@@ -29,7 +33,7 @@ use crate::{
     data::{Boxed, Data, memo},
     live::{ClusterSignal, Link, Live, stale_since},
     navigate::Navigator,
-    pages::{fleet, no_such, operations::operation_rows, path_id, tab_title},
+    pages::{backups::standing, fleet, no_such, operations::operation_rows, path_id, tab_title},
     routes, rpc,
     rpc::clusters::ClusterPage,
     session::Session,
@@ -64,7 +68,7 @@ pub(crate) fn Operations() -> AnyView {
         Ok((page, rpc::operations::operations(Some(id)).await?))
     });
     load(data, |(page, operations)| {
-        let Some(view) = seeded(page.view) else { return gone() };
+        let Some(view) = seeded(page) else { return gone() };
         view! {
             {head(view)}
             {operation_rows(operations)}
@@ -79,7 +83,7 @@ fn below_head(content: fn(ClusterSignal) -> AnyView) -> AnyView {
         rpc::clusters::cluster(id.parse().map_err(|_| no_such("cluster"))?).await
     });
     load(data, move |page| {
-        let Some(view) = seeded(page.view) else { return gone() };
+        let Some(view) = seeded(page) else { return gone() };
         view! {
             {head(view.clone())}
             {content(view)}
@@ -88,11 +92,12 @@ fn below_head(content: fn(ClusterSignal) -> AnyView) -> AnyView {
     })
 }
 
-/// The live signal of a cluster that a page was rendered with.
-pub(super) fn seeded(view: ClusterView) -> Option<ClusterSignal> {
+/// The live signal of a cluster that a page was rendered with; how its backups stand is known from then on, too.
+pub(super) fn seeded(page: ClusterPage) -> Option<ClusterSignal> {
     let live = Live::get();
-    let id = view.id.clone();
-    live.seed(vec![view], false);
+    let id = page.view.id.clone();
+    live.backups().seed(vec![(id.clone(), page.backups)]);
+    live.seed(vec![page.view], false);
     live.cluster(&id)
 }
 
@@ -103,8 +108,8 @@ pub(super) fn gone() -> AnyView {
 
 fn overview(page: ClusterPage) -> AnyView {
     let id = page.view.id.clone();
-    let Some(view) = seeded(page.view) else { return gone() };
-    let (events, tasks) = (RwSignal::new(page.events), RwSignal::new(page.tasks));
+    let (events, tasks) = (RwSignal::new(page.events.clone()), RwSignal::new(page.tasks.clone()));
+    let Some(view) = seeded(page) else { return gone() };
     let wanted = id.clone();
     let again = reread_tasks(id.clone(), tasks);
     let (navigator, toasts) = (Navigator::get(), Toasts::get());
@@ -154,6 +159,7 @@ fn overview(page: ClusterPage) -> AnyView {
     };
     view! {
         {head(view.clone())}
+        {no_quorum::note(view.clone(), dangerous)}
         {host_tasks(memo(move || tasks.get()), again)}
         <section class="panel" aria-label="Members">
             <div class="panel-head">
@@ -233,7 +239,16 @@ pub(super) fn head(view: ClusterSignal) -> AnyView {
             fleet::health_cell(v, if off { None } else { stale_since(v.taken_at, clock.now(), v.tick_millis) })
         })
     });
-    let facts = memo(move || facts.with(header_facts));
+    let backups = {
+        let id = id.clone();
+        memo(move || live.backups().of(&id))
+    };
+    let facts = memo(move || {
+        let backups = backups.with(|b| b.as_ref().map(|b| format!(" · {}", standing::fact(b, clock.now()))));
+        format!("{}{}", facts.with(header_facts), backups.unwrap_or_default())
+    });
+    let alarms =
+        memo(move || backups.with(|b| b.as_ref().and_then(|b| standing::alarms(b, clock.now()).into_iter().next())));
     let operation = memo(move || operation.with(|v| v.operation.clone()));
     let path = leptos_router::hooks::use_location().pathname;
     let tab = move |href: String, label: &'static str| {
@@ -251,16 +266,28 @@ pub(super) fn head(view: ClusterSignal) -> AnyView {
         {move || operation.get().map(|id| view! {
             <a class="note tone-busy" href=routes::operation(&id)>{Icon::Busy.view()}<span>"An operation is in progress on this cluster"</span></a>
         })}
+        {alarm(routes::cluster_backups(&id), path, alarms)}
         <nav aria-label="Cluster"><ul class="tabs">
             {tab(routes::cluster(&id), "Overview")}
             {Session::get().may(Action::ViewKeys).then(|| tab(routes::cluster_keys(&id), "Keys"))}
             {Session::get().may(Action::ViewKeys).then(|| tab(routes::cluster_leases(&id), "Leases"))}
+            {tab(routes::cluster_backups(&id), "Backups")}
             {Session::get().may(Action::CheckHosts).then(|| tab(routes::cluster_config(&id), "Config"))}
             {Session::get().may(Action::CheckHosts).then(|| tab(routes::cluster_logs(&id), "Logs"))}
             {tab(routes::cluster_operations(&id), "Operations")}
         </ul></nav>
     }
     .boxed()
+}
+
+/// The worst news of the backups; their own page, which is at `href`, says more itself.
+fn alarm(href: String, path: Memo<String>, alarms: Memo<Option<(Tone, String)>>) -> AnyView {
+    let note = move || {
+        let (tone, text) = alarms.get().filter(|_| path.with(|path| *path != href))?;
+        let class = if tone == Tone::Bad { "note tone-bad" } else { "note tone-risk" };
+        Some(view! { <a class=class href=href.clone()>{tone.icon().view()}<span>{text}</span></a> })
+    };
+    view! { <div role="status">{move || note()}</div> }.boxed()
 }
 
 /// `leader lab2 · 3.5.16 · rev 19 204 · can lose 1 more`.

@@ -13,24 +13,25 @@ use crate::{
     data::{Boxed, Data, memo},
     format,
     live::{Link, Live, stale_since},
-    pages::page_head,
+    pages::{backups::standing, page_head},
     routes, rpc,
     session::Session,
 };
 use leptos::{prelude::*, task::spawn_local};
 use quorate_domain::{
-    Action, Timestamp,
+    Action, ClusterId, Timestamp,
     cluster::{ClusterView, HealthLevel, Reachability},
     live::LiveMessage,
 };
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column::text("Name"),
     Column::text("Health"),
     Column::text("Leader"),
     Column::text("Version"),
     Column::number("DB / quota"),
     Column::number("Revision"),
+    Column::text("Backup"),
     Column::text("Operation"),
     Column::number("Seen"),
 ];
@@ -78,7 +79,7 @@ fn db_cell(view: &ClusterView) -> Cell {
     }
 }
 
-fn row(view: &ClusterView, stale: Option<Timestamp>) -> Row {
+fn row(view: &ClusterView, stale: Option<Timestamp>, backup: Cell) -> Row {
     let operation = view
         .operation
         .as_ref()
@@ -92,6 +93,7 @@ fn row(view: &ClusterView, stale: Option<Timestamp>) -> Row {
             Cell::text_or_dash(versions(view)),
             db_cell(view),
             revision(view).map_or(Cell::Empty, Cell::count),
+            backup,
             operation,
             Cell::Age(view.taken_at),
         ],
@@ -103,37 +105,47 @@ fn row(view: &ClusterView, stale: Option<Timestamp>) -> Row {
 struct Attention {
     href: String,
     name: String,
-    level: HealthLevel,
-    text: String,
+    said: Vec<(Tone, String)>,
     silent: Vec<(String, Timestamp)>,
 }
 
-fn attention(views: &[ClusterView]) -> Vec<Attention> {
-    let needs = |view: &&ClusterView| matches!(view.health().level, HealthLevel::AtRisk | HealthLevel::NoQuorum);
-    views
-        .iter()
-        .filter(needs)
-        .map(|view| {
-            let health = view.health();
-            let silent = view.members.iter().filter_map(|member| match &member.reachability {
-                Reachability::Unreachable { since, .. } => Some((member.name.clone(), *since)),
-                Reachability::Answering => None,
-            });
-            Attention {
-                href: routes::cluster(&view.id),
+/// Clusters that are not well first, then those whose backups are not.
+fn attention(views: &[ClusterView], alarms: impl Fn(&ClusterId) -> Vec<(Tone, String)>) -> Vec<Attention> {
+    let mut all = Vec::new();
+    for view in views {
+        let health = view.health();
+        if !matches!(health.level, HealthLevel::AtRisk | HealthLevel::NoQuorum) {
+            continue;
+        }
+        let silent = view.members.iter().filter_map(|member| match &member.reachability {
+            Reachability::Unreachable { since, .. } => Some((member.name.clone(), *since)),
+            Reachability::Answering => None,
+        });
+        all.push(Attention {
+            href: routes::cluster(&view.id),
+            name: view.name.clone(),
+            said: vec![(health.level.into(), health.text)],
+            silent: silent.collect(),
+        });
+    }
+    for view in views {
+        let said = alarms(&view.id);
+        if !said.is_empty() {
+            all.push(Attention {
+                href: routes::cluster_backups(&view.id),
                 name: view.name.clone(),
-                level: health.level,
-                text: health.text,
-                silent: silent.collect(),
-            }
-        })
-        .collect()
+                said,
+                silent: Vec::new(),
+            });
+        }
+    }
+    all
 }
 
 /// The page.
 #[component]
 pub(crate) fn Fleet() -> AnyView {
-    let data = Data::new(rpc::clusters::fleet);
+    let data = Data::new(|| async { Ok((rpc::clusters::fleet().await?, rpc::snapshots::backup_healths().await?)) });
     let install = Session::get().may(Action::RunDangerous);
     let actions = move || {
         install.then(|| {
@@ -146,8 +158,10 @@ pub(crate) fn Fleet() -> AnyView {
     };
     view! {
         {page_head("Clusters", actions().into_any())}
-        {load(data, |views| {
-            Live::get().seed(views, true);
+        {load(data, |(views, backups)| {
+            let live = Live::get();
+            live.seed(views, true);
+            live.backups().seed(backups);
             fleet()
         })}
     }
@@ -174,10 +188,16 @@ fn fleet() -> AnyView {
     let rows = memo(move || {
         let (now, off) = (clock.now(), live.link() == Link::Off);
         let stale = |v: &ClusterView| if off { None } else { stale_since(v.taken_at, now, v.tick_millis) };
-        sorted.with(|views| views.iter().map(|view| row(view, stale(view))).collect::<Vec<_>>())
+        let backup = |v: &ClusterView| standing::cell(live.backups().of(&v.id).as_ref(), now);
+        sorted.with(|views| views.iter().map(|view| row(view, stale(view), backup(view))).collect::<Vec<_>>())
     });
     let none = memo(move || sorted.with(Vec::is_empty));
-    let needs = memo(move || sorted.with(|views| attention(views)));
+    let needs = memo(move || {
+        let alarms = |id: &ClusterId| {
+            live.backups().of(id).map(|health| standing::alarms(&health, clock.now())).unwrap_or_default()
+        };
+        sorted.with(|views| attention(views, alarms))
+    });
     view! {
         <div aria-live="polite">
             {move || needs.with(|needs| (!needs.is_empty()).then(|| attention_panel(needs)))}
@@ -199,10 +219,11 @@ fn attention_panel(needs: &[Attention]) -> AnyView {
                 view! { <span class="attention-silent">{name.clone()}" unreachable for "{time::age(*since)}</span> }
                     .boxed()
             });
+            let said = a.said.iter().map(|(tone, text)| badge(*tone, text.clone()));
             view! {
                 <li class="attention-line">
                     <a href=a.href.clone()>{a.name.clone()}</a>
-                    {badge(a.level.into(), a.text.clone())}
+                    {said.collect_view()}
                     {silent.collect_view()}
                 </li>
             }
@@ -248,10 +269,18 @@ mod tests {
 
     #[test]
     fn attention_names_the_silent_and_leaves_the_healthy_out() {
-        let lines = attention(&[sample::view("fine", 3, 3), sample::view("risk", 3, 2)]);
+        let lines = attention(&[sample::view("fine", 3, 3), sample::view("risk", 3, 2)], |_| Vec::new());
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0].silent, [("lab3".to_owned(), Timestamp(1_700_000_000_000))]);
-        assert!(lines[0].text.starts_with("At risk: 2 of 3"));
+        assert!(lines[0].said[0].1.starts_with("At risk: 2 of 3"));
+    }
+
+    #[test]
+    fn backups_that_are_not_as_they_should_be_come_after_clusters_that_are_not() {
+        let overdue = |_: &ClusterId| vec![(Tone::Bad, "Snapshot overdue".to_owned())];
+        let lines = attention(&[sample::view("fine", 3, 3), sample::view("risk", 3, 2)], overdue);
+        let said: Vec<(&str, bool)> = lines.iter().map(|a| (a.name.as_str(), a.href.ends_with("/backups"))).collect();
+        assert_eq!(said, [("risk", false), ("fine", true), ("risk", true)]);
     }
 
     #[test]

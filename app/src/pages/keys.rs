@@ -4,6 +4,7 @@
 
 mod browser;
 mod compare;
+mod compare_snapshot;
 mod detail;
 mod editor;
 mod everywhere;
@@ -18,18 +19,22 @@ mod many;
 mod merge;
 mod move_key;
 mod new_key;
+mod opened;
 mod rows;
 mod search;
 mod settings;
 mod sizes;
+mod take;
 mod tree;
 mod undos;
 mod value;
 
 pub(crate) use compare::CompareKeys;
+pub(crate) use compare_snapshot::CompareSnapshot;
 pub(crate) use kept_files::size_words;
 pub(crate) use leases::Leases;
 pub(crate) use new_key::{KEY_HINT, typed_prefix};
+pub(crate) use opened::SnapshotKeys;
 
 use crate::{
     components::{
@@ -80,7 +85,7 @@ pub(crate) fn Keys() -> AnyView {
     });
     load(data, move |(page, first)| {
         let id = page.view.id.clone();
-        let Some(view) = seeded(page.view) else { return gone() };
+        let Some(view) = seeded(page) else { return gone() };
         let browser = Browser::new(id, place.clone(), first.map_err(|AppError(problem)| problem));
         view! {
             {cluster_head(view)}
@@ -115,6 +120,7 @@ fn keys(browser: Browser) -> AnyView {
         </div>
         {leaving(browser)}
         {done_bar(browser)}
+        {browser.snapshot().map(|opened| take::dialog(browser.taking, opened))}
     }
     .boxed()
 }
@@ -131,7 +137,7 @@ fn tree_view(browser: Browser) -> AnyView {
     let tree = browser.tree;
     let empty = move || {
         let nothing = tree.with(|tree| tree.len() == 0) && browser.problem.with(Option::is_none);
-        nothing.then(|| empty_state("No keys", "This cluster holds none that you may see.", ().into_any()))
+        nothing.then(|| empty_state("No keys", "There are none that you may see.", ().into_any()))
     };
     let some = crate::data::memo(move || tree.with(|tree| tree.len() > 0));
     let source = rows::Source {

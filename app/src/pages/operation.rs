@@ -25,9 +25,10 @@ use crate::{
 };
 use leptos::{prelude::*, task::spawn_local};
 use quorate_domain::{
-    OperationId, Role,
+    Action, ClusterId, OperationId, Role,
     live::LiveMessage,
     operation::{Choice, OperationDetail, OperationState},
+    plan::PlanView,
 };
 
 /// The page.
@@ -131,6 +132,7 @@ fn status(run: RwSignal<Run>) -> AnyView {
 /// What it came to: a link to the cluster, or why it rests.
 fn outcome(run: RwSignal<Run>) -> AnyView {
     let of_keys = run.with_untracked(|r| is_of_keys(&r.detail.plan.kind));
+    let restored = run.with_untracked(|r| restored_token(&r.detail.plan));
     let told = memo(move || {
         run.with(|r| {
             let s = &r.detail.summary;
@@ -140,6 +142,12 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
     let view = move || {
         let (state, reason, cluster, soaked) = told.get();
         match state {
+            OperationState::Waiting => Some(view! {
+                <div class="note tone-risk" role="alert">
+                    {Icon::Risk.view()}
+                    <div><p class="note-title">"It waits for a person"</p><p>{reason}</p></div>
+                </div>
+            }.boxed()),
             OperationState::Stuck => Some(view! {
                 <div class="note tone-bad" role="alert">
                     {Icon::Bad.view()}
@@ -163,6 +171,7 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
                 }.boxed())
             }
             OperationState::Done => {
+                let back = restored.as_ref().zip(cluster.as_ref()).map(|(token, id)| way_back(id, token));
                 let to = cluster.map(|id| link_button(Look::Primary, routes::cluster(&id), "To the cluster"));
                 let soak = match soaked {
                     Some(true) => "It held for 30 s after that.",
@@ -172,7 +181,7 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
                 Some(view! {
                     <div class=if soaked == Some(false) { "note tone-risk" } else { "note tone-ok" }>
                         {if soaked == Some(false) { Icon::Risk } else { Icon::Ok }.view()}
-                        <div><p class="note-title">"Done and verified"</p><p>{soak}</p>{to}</div>
+                        <div><p class="note-title">"Done and verified"</p><p>{soak}</p>{to}{back}</div>
                     </div>
                 }.boxed())
             }
@@ -180,6 +189,25 @@ fn outcome(run: RwSignal<Run>) -> AnyView {
         }
     };
     view! { <div aria-live="polite">{move || view()}</div> }.boxed()
+}
+
+/// The token of a restore in place, by which what it set aside is found again.
+fn restored_token(plan: &PlanView) -> Option<String> {
+    let token = plan.params.get("token")?.as_str()?;
+    (plan.kind == "restore_in_place").then(|| token.to_owned())
+}
+
+/// Clients are in, and there is still a way back; its review says what it would lose.
+fn way_back(cluster: &ClusterId, token: &str) -> AnyView {
+    if !Session::get().may(Action::RunDangerous) {
+        return ().into_any();
+    }
+    let path = routes::return_from_restore(cluster, token);
+    view! {
+        <p>"What was there before lies aside on each host. It can still come back; what was written since the restore would be lost then, and the review says how much that is."</p>
+        {link_button(Look::Plain, path, "Bring back what was there before…")}
+    }
+    .into_any()
 }
 
 /// Whether a kind works on keys and leaves members alone.
@@ -190,6 +218,7 @@ fn is_of_keys(kind: &str) -> bool {
 /// Words of a choice: (button, question, what it does).
 fn choice_words(choice: Choice) -> (&'static str, &'static str, &'static str) {
     match choice {
+        Choice::Proceed => ("Go on", "Go on?", "The next step begins."),
         Choice::Retry => ("Retry", "", "Goes on with the step that failed or was stopped."),
         Choice::Cancel => (
             "Cancel",
@@ -242,13 +271,26 @@ fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyVie
             }
         })
     };
-    let button = move |choice: Choice| {
-        let look = if choice == Choice::Retry { Look::Primary } else { Look::Plain };
-        view! { <Button label=choice_words(choice).0 look=look busy=task.busy on_press=press(choice)/> }.boxed()
+    // What goes on is said by the step that waits.
+    let label = move |choice: Choice| {
+        let asked = || run.with(|r| r.question().map(|question| question.label.clone()));
+        let own = if choice == Choice::Proceed { asked() } else { None };
+        own.unwrap_or_else(|| choice_words(choice).0.to_owned())
     };
-    let words = move || asked.get().map_or(("", "", ""), choice_words);
-    let title = Signal::derive(move || words().1.to_owned());
-    let yes = Signal::derive(move || words().0.to_owned());
+    let button = move |choice: Choice| {
+        let look = if matches!(choice, Choice::Retry | Choice::Proceed) { Look::Primary } else { Look::Plain };
+        view! { <Button label=Signal::derive(move || label(choice)) look=look busy=task.busy on_press=press(choice)/> }
+            .boxed()
+    };
+    let title = Signal::derive(move || match asked.get() {
+        Some(Choice::Proceed) => format!("{}?", label(Choice::Proceed)),
+        other => other.map_or("", |choice| choice_words(choice).1).to_owned(),
+    });
+    let said = move || match asked.get() {
+        Some(Choice::Proceed) => run.with(|r| r.question().map(|q| q.sentence.clone())).unwrap_or_default(),
+        other => other.map_or("", |choice| choice_words(choice).2).to_owned(),
+    };
+    let yes = Signal::derive(move || asked.get().map_or_else(String::new, label));
     let go = Callback::new(move |()| {
         if let Some(choice) = asked.get_untracked() {
             steer.try_run(choice);
@@ -260,7 +302,7 @@ fn Choices(run: RwSignal<Run>, id: OperationId, refetch: Callback<()>) -> AnyVie
         </div>
         <ProblemBox problem=task.problem/>
         <Sure open=open title=title yes=yes no="Not now" on_yes=go>
-            <p>{move || words().2}</p>
+            <p>{move || said()}</p>
         </Sure>
     }
     .boxed()

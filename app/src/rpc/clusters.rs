@@ -13,6 +13,7 @@ use quorate_domain::{
     config::MemberConfig,
     host_task::HostTask,
     patroni::PatroniScope,
+    snapshots::{self, BackupHealth},
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,8 @@ pub(crate) struct ClusterPage {
     pub(crate) events: Vec<ClusterEvent>,
     /// What removals left to be done on hosts.
     pub(crate) tasks: Vec<HostTask>,
+    /// How its backups stand.
+    pub(crate) backups: BackupHealth,
 }
 
 /// All clusters.
@@ -37,10 +40,12 @@ pub(crate) async fn fleet() -> Result<Vec<ClusterView>, AppError> {
 /// One cluster with its newest events.
 #[server(prefix = "/rpc", endpoint = "cluster", protocol = Wire)]
 pub(crate) async fn cluster(id: ClusterId) -> Result<ClusterPage, AppError> {
-    let (console, permit) = permitted_in::<act::ViewClusters>(Scope::Cluster(id)).await?;
+    let (console, permit) = permitted_in::<act::ViewClusters>(Scope::Cluster(id.clone())).await?;
     let view = console.cluster(&permit).await?;
     let events = console.cluster_events(&permit, None, 50).await?;
-    Ok(ClusterPage { view, events, tasks: console.cluster_host_tasks(&permit).await? })
+    let tasks = console.cluster_host_tasks(&permit).await?;
+    let (_, permit) = permitted_in::<act::ViewSnapshots>(Scope::Cluster(id)).await?;
+    Ok(ClusterPage { view, events, tasks, backups: console.backup_health(&permit).await? })
 }
 
 /// Older events.
@@ -69,6 +74,14 @@ pub(crate) async fn keep_credentials(
 pub(crate) async fn configurations(id: ClusterId) -> Result<Vec<MemberConfig>, AppError> {
     let (console, permit) = permitted_in::<act::CheckHosts>(Scope::Cluster(id)).await?;
     Ok(console.configurations(&permit).await?)
+}
+
+/// What is left of a cluster without quorum, read now.
+#[server(prefix = "/rpc", endpoint = "survivors", protocol = Wire)]
+pub(crate) async fn survivors(id: ClusterId) -> Result<snapshots::Survivors, AppError> {
+    let (console, actor) = caller()?;
+    let permit = console.permit_run(&actor, "rescue_cluster").await?;
+    Ok(console.survivors(&permit, &id).await?)
 }
 
 /// The Patroni scopes that keep their state in a cluster, asked now.

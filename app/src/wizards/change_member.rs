@@ -1,5 +1,5 @@
 //! The wizards of the kinds that need nothing but a member: `remove_member`, `promote_member`, `move_leader`,
-//! `rolling_restart`; and of `finish_removal`, which needs a task of a host. The plan is made at once, by the browser: a page
+//! `rolling_restart`; of `finish_removal`, which needs a task of a host, and of `return_from_restore`, which needs a restore's token. The plan is made at once, by the browser: a page
 //! that is rendered on the server never asks a cluster.
 
 use crate::{
@@ -17,12 +17,13 @@ use serde_json::json;
 const FINISH_REMOVAL: &str = "finish_removal";
 
 /// The kinds, the page's heading and the word on the button.
-const KINDS: [(&str, &str, &str); 7] = [
+const KINDS: [(&str, &str, &str); 8] = [
     (FINISH_REMOVAL, "Finish a removal", "Finish"),
     ("remove_member", "Remove a member", "Remove"),
     ("promote_member", "Promote a learner", "Promote"),
     ("move_leader", "Move the leader", "Move"),
     ("repair_drift", "Repair the configuration", "Repair"),
+    ("return_from_restore", "Bring back what was there before a restore", "Bring back"),
     ("rolling_restart", "Restart members", "Restart"),
     ("uninstall_cluster", "Uninstall a cluster", "Uninstall"),
 ];
@@ -55,11 +56,12 @@ pub(crate) fn ChangeMember() -> AnyView {
     .boxed()
 }
 
-/// `member` is an id, or `all` for those that have no favourite; for `finish_removal` it is the task's.
+/// `member` is an id, or `all` for those that have no favourite; for `finish_removal` it is the task's, for `return_from_restore` a token.
 fn request(kind: &str, cluster: &str, member: &str) -> PlanRequest {
     let params = match (kind, member) {
         (FINISH_REMOVAL, task) => json!({ "task": task }),
         (_, "all") => json!({ "cluster": cluster }),
+        ("return_from_restore", token) => json!({ "cluster": cluster, "restored": token }),
         ("rolling_restart", id) => json!({ "cluster": cluster, "members": [id] }),
         (_, id) => json!({ "cluster": cluster, "member": id }),
     };
@@ -76,6 +78,7 @@ mod tests {
         assert_eq!(params("remove_member", "ab"), json!({"cluster": "c-1", "member": "ab"}));
         assert_eq!(params("rolling_restart", "ab"), json!({"cluster": "c-1", "members": ["ab"]}));
         assert_eq!(params("rolling_restart", "all"), json!({"cluster": "c-1"}));
+        assert_eq!(params("return_from_restore", "t-1"), json!({"cluster": "c-1", "restored": "t-1"}));
         assert_eq!(params("finish_removal", "ht-a"), json!({"task": "ht-a"}), "of a host, and no cluster's");
     }
 }

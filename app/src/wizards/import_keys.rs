@@ -2,7 +2,6 @@
 //! read by the console to its end before anything else; nothing is written before the plan was reviewed and started.
 
 mod preview;
-mod upload;
 
 use crate::{
     components::{
@@ -13,6 +12,7 @@ use crate::{
         problem::ProblemBox,
         task::Task,
         time,
+        upload::Upload,
     },
     data::{Boxed, Data, memo},
     format,
@@ -20,17 +20,14 @@ use crate::{
     routes, rpc,
     wizards::{ask, asked, form_end, option, request, stages},
 };
-use leptos::{ev, html, prelude::*};
+use leptos::{ev, prelude::*};
 use preview::Preview;
 use quorate_domain::{
     ClusterId, KeyFileId, Problem, ProblemKind,
     cluster::ClusterView,
-    keys::{ImportKeysParams, ImportMode, KeyFile},
+    keys::{FILE_MAX, ImportKeysParams, ImportMode, KeyFile},
     plan::PlanView,
 };
-use send_wrapper::SendWrapper;
-use upload::Upload;
-use web_sys::{File, FileList};
 
 /// The page.
 #[component]
@@ -61,12 +58,8 @@ struct Importing {
     mode: RwSignal<String>,
     preview: Preview,
     plan: RwSignal<Option<PlanView>>,
-    /// The file that is on its way.
-    local: RwSignal<Option<SendWrapper<File>>>,
     upload: Upload,
     uploading: Task,
-    /// Something is held over the place to drop it.
-    over: RwSignal<bool>,
 }
 
 impl Importing {
@@ -79,10 +72,8 @@ impl Importing {
             mode: RwSignal::new(ImportMode::Skip.as_str().to_owned()),
             preview: Preview::new(),
             plan: RwSignal::new(None),
-            local: RwSignal::new(None),
             upload: Upload::new(),
             uploading: Task::new(),
-            over: RwSignal::new(false),
         };
         if asked.is_some() && importing.chosen.with_untracked(Option::is_none) {
             let problem = Problem::new(ProblemKind::NotFound, "This file is not kept any more; choose another one");
@@ -162,16 +153,13 @@ impl Importing {
         let error = self.uploading.field("file");
         let none = memo(move || self.files.with(Vec::is_empty));
         let kept = move || (!none.get()).then(|| self.kept());
-        let place = move || match self.upload.progress.get() {
-            Some(progress) => self.sending(progress),
-            None => self.drop_place(),
-        };
+        let taken = Callback::new(move |()| self.take());
         let stays = move || error.get().map(|_| "Nothing was imported, and nothing of the file was kept.");
         view! {
             <p class="muted">
                 "NDJSON, JSON, YAML, or what etcdctl prints; which one it is the console sees by itself. Keys go where the file says, whatever folder you come from. Nothing is written yet."
             </p>
-            {move || place()}
+            {self.upload.view(taken, "the console reads it to its end")}
             <p class="field-error" role="alert">{move || error.get()}</p>
             <p class="muted">{move || stays()}</p>
             <ProblemBox problem=self.uploading.general()/>
@@ -180,62 +168,21 @@ impl Importing {
         .into_any()
     }
 
-    fn drop_place(self) -> AnyView {
-        let input = NodeRef::<html::Input>::new();
-        let picked = move |_| {
-            if let Some(input) = input.get_untracked() {
-                self.take(input.files());
-            }
-        };
-        let dropped = move |event: ev::DragEvent| {
-            event.prevent_default();
-            self.over.set(false);
-            self.take(event.data_transfer().and_then(|held| held.files()));
-        };
-        view! {
-            <label
-                class="drop-place"
-                class:drop-over=move || self.over.get()
-                on:dragover=move |event| {
-                    event.prevent_default();
-                    self.over.set(true);
-                }
-                on:dragleave=move |_| self.over.set(false)
-                on:drop=dropped
-            >
-                <span>"Drop a file here, or choose one"</span>
-                <input node_ref=input type="file" name="file" on:change=picked/>
-            </label>
-        }
-        .into_any()
-    }
-
-    /// The first of some files is sent.
-    fn take(self, files: Option<FileList>) {
-        let Some(file) = files.and_then(|files| files.get(0)) else { return };
-        self.local.set(Some(SendWrapper::new(file)));
+    /// The chosen file is sent.
+    fn take(self) {
         self.uploading.run(move || async move {
-            let Some(Some(file)) = self.local.try_get_untracked() else { return Ok(()) };
-            let path = routes::upload_key_file(&self.cluster.get_value(), &file.name());
-            if let Some(kept) = self.upload.send(&path, &file).await? {
+            let Some((name, size)) = self.upload.chosen() else { return Ok(()) };
+            if size > FILE_MAX {
+                // Told before a byte is sent.
+                return Err(Problem::field("file", format!("The file is larger than {} MiB", FILE_MAX >> 20)).into());
+            }
+            let path = routes::upload_key_file(&self.cluster.get_value(), &name);
+            if let Some(kept) = self.upload.send::<KeyFile>(&path).await? {
                 let _ = self.files.try_update(|files| files.insert(0, kept.clone()));
                 let _ = self.chosen.try_set(Some(kept));
             }
             Ok(())
         });
-    }
-
-    fn sending(self, (sent, of): (u64, u64)) -> AnyView {
-        let cancel = Callback::new(move |()| self.upload.cancel());
-        let name = self.local.with_untracked(|file| file.as_ref().map(|file| file.name()).unwrap_or_default());
-        view! {
-            <div class="upload">
-                <p role="status"><bdi>{name}</bdi>" "{sent_words(sent, of)}</p>
-                <progress aria-label="Sent" value=sent.to_string() max=of.max(1).to_string()></progress>
-                <Button label="Cancel" on_press=cancel/>
-            </div>
-        }
-        .into_any()
     }
 
     fn kept(self) -> AnyView {
@@ -287,14 +234,6 @@ fn mode_options() -> Vec<(String, String)> {
     ImportMode::ALL.map(|mode| option(mode.as_str(), words(mode))).to_vec()
 }
 
-/// How much was sent; what follows takes as long as it takes to read the file.
-fn sent_words(sent: u64, of: u64) -> String {
-    if of > 0 && sent >= of {
-        return format!("{} sent; the console reads it to its end…", format::bytes(of));
-    }
-    format!("{} of {} sent", format::bytes(sent), format::bytes(of))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,12 +243,5 @@ mod tests {
         let offered: Vec<ImportMode> = mode_options().iter().map(|(value, _)| mode_named(value)).collect();
         assert_eq!(offered, ImportMode::ALL);
         assert_eq!(mode_named("other"), ImportMode::Skip, "what nobody knows does the least");
-    }
-
-    #[test]
-    fn an_upload_says_how_far_it_is_and_that_it_is_read_then() {
-        assert_eq!(sent_words(1 << 20, 3 << 20), "1 MiB of 3 MiB sent");
-        assert!(sent_words(3 << 20, 3 << 20).starts_with("3 MiB sent; the console reads"));
-        assert_eq!(sent_words(0, 0), "0 B of 0 B sent");
     }
 }

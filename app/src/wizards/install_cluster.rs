@@ -12,7 +12,7 @@ use crate::{
     pages::page_head,
     rpc,
 };
-use form::Form;
+pub(super) use form::{Form, view};
 use leptos::prelude::*;
 use quorate_domain::host::HostSummary;
 
@@ -28,7 +28,7 @@ pub(crate) fn InstallCluster() -> AnyView {
 }
 
 fn wizard(hosts: Vec<HostSummary>) -> AnyView {
-    let plan = RwSignal::new(None);
-    let form = Form::new(hosts);
-    super::stages(plan, "Install", move || form::view(form, plan))
+    let (plan, form) = (RwSignal::new(None), Form::new(hosts));
+    let submit = Callback::new(move |()| super::ask(form.task, form.draft().request(), plan));
+    super::stages(plan, "Install", move || view(form, ().into_any(), submit))
 }

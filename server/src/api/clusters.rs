@@ -17,6 +17,7 @@ use quorate_domain::{
     journal::MemberJournal,
     patroni::PatroniScope,
     quorum::Tolerance,
+    snapshots::Survivors,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -126,6 +127,19 @@ pub async fn list_cluster_configurations(
 ) -> Result<Json<Vec<MemberConfig>>, ApiProblem> {
     let permit = state.console.permit::<act::CheckHosts>(&caller.0, Scope::Cluster(id)).await?;
     Ok(Json(state.console.configurations(&permit).await?))
+}
+
+/// What is left of a cluster that lost its quorum: what the data of each member that is reached knows, read now, and what each way
+/// out would lose. For whoever may rescue it.
+#[utoipa::path(get, path = "/api/v1/clusters/{id}/survivors", tag = "clusters", params(("id" = ClusterId, Path)),
+    responses((status = 200, body = Survivors)))]
+pub async fn list_cluster_survivors(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<ClusterId>,
+) -> Result<Json<Survivors>, ApiProblem> {
+    let permit = state.console.permit_run(&caller.0, "rescue_cluster").await?;
+    Ok(Json(state.console.survivors(&permit, &id).await?))
 }
 
 /// The Patroni scopes that keep their state in a cluster, asked now.

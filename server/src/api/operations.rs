@@ -181,6 +181,8 @@ macro_rules! steering {
 }
 
 steering! {
+    /// Lets the step begin that waits for a person.
+    proceed_operation "/api/v1/operations/{id}/proceed" Proceed;
     /// Goes on with a stuck operation: tries the failed step again.
     retry_operation "/api/v1/operations/{id}/retry" Retry;
     /// Leaves the failed step out, where its plan allows that.

@@ -17,6 +17,7 @@ mod keys;
 mod membership;
 mod mirror;
 mod read_only;
+mod rescue;
 mod secrets;
 mod soak;
 mod undo;

@@ -31,8 +31,13 @@ fn step_row(step: &PlanStep, index: usize, no_return: bool, run: Option<&RunSign
     let undo = if run.is_none() { effects_fold("Undo", &step.undo) } else { ().into_any() };
     let no_return =
         no_return.then(|| view! { <p class="no-return">"Point of no return: from here on undo is not offered"</p> });
+    let waits = step.waits.as_ref().map(|question| {
+        let words = format!("It waits here until a person presses “{}”", question.label);
+        view! { <li class="steps-mark"><p class="steps-wait">{words}</p></li> }.boxed()
+    });
     view! {
         {no_return.map(|text| view! { <li class="steps-mark">{text}</li> })}
+        {waits}
         <li class="step" id=format!("step-{}", step.index + 1)>
             <span class="step-number" aria-hidden="true">{(step.index + 1).to_string()}</span>
             <div class="step-body">

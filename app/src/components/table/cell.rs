@@ -45,6 +45,8 @@ pub(crate) enum Cell {
     Age(Timestamp),
     /// A moment, "… ago".
     Ago(Timestamp),
+    /// A moment to come, "in …".
+    Until(Timestamp),
     /// How full something is.
     Meter { value: u64, max: u64, text: String },
     /// A member that leads.
@@ -76,7 +78,7 @@ impl Cell {
             | Self::Badge { text, .. }
             | Self::Meter { text, .. } => text.clone(),
             Self::LinkNote { text, note, .. } => format!("{text} {note}"),
-            Self::Age(at) | Self::Ago(at) => at.to_utc_text(),
+            Self::Age(at) | Self::Ago(at) | Self::Until(at) => at.to_utc_text(),
         }
     }
 
@@ -91,7 +93,7 @@ impl Cell {
                 Self::Number { value: b, .. } | Self::Meter { value: b, .. },
             ) => a.cmp(b),
             (Self::Badge { tone: a, text: x }, Self::Badge { tone: b, text: y }) => a.cmp(b).then_with(|| x.cmp(y)),
-            (Self::Age(a) | Self::Ago(a), Self::Age(b) | Self::Ago(b)) => a.cmp(b),
+            (Self::Age(a) | Self::Ago(a) | Self::Until(a), Self::Age(b) | Self::Ago(b) | Self::Until(b)) => a.cmp(b),
             (a, b) => natural(&a.search_text(), &b.search_text()),
         }
     }
@@ -116,6 +118,7 @@ impl Cell {
             Self::Badge { tone, text } => badge(tone, text),
             Self::Age(at) => time::age(at),
             Self::Ago(at) => time::ago(at),
+            Self::Until(at) => time::until(at),
             Self::Leader(text) => {
                 view! { <span class="leader">{text} {Icon::Leader.view()} <span class="leader-word">"leader"</span></span> }.boxed()
             }

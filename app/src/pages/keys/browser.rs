@@ -5,11 +5,12 @@ use super::{
     location::{self, Place},
     tree::{Row, Tree},
 };
-use crate::{rpc, session::Session};
+use crate::{routes, rpc, session::Session};
 use leptos::{prelude::*, task::spawn_local};
 use quorate_domain::{
     Action, ClusterId, KeyUndoId, Problem,
     keys::{IndexPhase, IndexState, Key, KeyPage, KeyQuery, Source},
+    snapshots::OpenedSnapshot,
     wide::Wide,
 };
 use std::time::Duration;
@@ -47,6 +48,10 @@ pub(super) struct Done {
 #[derive(Clone, Copy)]
 pub(super) struct Browser {
     cluster: StoredValue<ClusterId>,
+    /// The snapshot that is open here like a cluster; none where it is a cluster.
+    snapshot: StoredValue<Option<OpenedSnapshot>>,
+    /// Keys of it that are to be brought to a cluster, and whether only the one that is called so.
+    pub(super) taking: RwSignal<Option<(Key, bool)>>,
     pub(super) tree: RwSignal<Tree>,
     pub(super) place: RwSignal<Place>,
     pub(super) chosen: Memo<Option<Key>>,
@@ -69,9 +74,8 @@ pub(super) struct Browser {
 }
 
 impl Browser {
-    /// Begins with what the page was rendered with.
+    /// Keys of a cluster, beginning with what the page was rendered with.
     pub(super) fn new(cluster: ClusterId, place: Place, first: Result<KeyPage, Problem>) -> Self {
-        let place = RwSignal::new(place);
         let session = Session::get();
         let rights = Rights {
             values: session.may(Action::ReadValues),
@@ -79,8 +83,26 @@ impl Browser {
             delete: session.may(Action::DeleteKeys),
             manage: session.may(Action::ManageKeys),
         };
+        Self::of((cluster, None), rights, place, first)
+    }
+
+    /// Keys of an opened snapshot, which nobody can change.
+    pub(super) fn opened(opened: OpenedSnapshot, place: Place, first: Result<KeyPage, Problem>) -> Self {
+        let rights = Rights { values: true, write: false, delete: false, manage: false };
+        Self::of((opened.id.clone(), Some(opened)), rights, place, first)
+    }
+
+    fn of(
+        (cluster, snapshot): (ClusterId, Option<OpenedSnapshot>),
+        rights: Rights,
+        place: Place,
+        first: Result<KeyPage, Problem>,
+    ) -> Self {
+        let place = RwSignal::new(place);
         let browser = Self {
             cluster: StoredValue::new(cluster),
+            snapshot: StoredValue::new(snapshot),
+            taking: RwSignal::new(None),
             tree: RwSignal::new(Tree::default()),
             chosen: crate::data::memo(move || place.with(|place| place.key.clone())),
             place,
@@ -106,9 +128,22 @@ impl Browser {
         browser
     }
 
-    /// The cluster.
+    /// The cluster; what an opened snapshot is known by, too.
     pub(super) fn cluster(self) -> ClusterId {
         self.cluster.get_value()
+    }
+
+    /// The snapshot that is open here, if it is one.
+    pub(super) fn snapshot(self) -> Option<OpenedSnapshot> {
+        self.snapshot.get_value()
+    }
+
+    /// The page's path.
+    fn path(self) -> String {
+        self.snapshot.with_value(|snapshot| match snapshot {
+            Some(opened) => routes::snapshot_keys(&opened.snapshot),
+            None => routes::cluster_keys(&self.cluster()),
+        })
     }
 
     /// In the browser: goes where the link or the tab's memory says, and follows the index.
@@ -118,7 +153,7 @@ impl Browser {
                 return;
             }
             let linked = self.place.get_untracked();
-            let place = match location::remembered(&self.cluster()) {
+            let place = match location::remembered(&self.path()) {
                 Some(kept) if linked == Place::default() => kept,
                 _ => linked.clone(),
             };
@@ -136,7 +171,7 @@ impl Browser {
         Effect::new(move |first: Option<()>| {
             let place = self.place.get();
             if first.is_some() {
-                location::remember(&self.cluster(), &place);
+                location::remember(&self.path(), &place);
             }
         });
     }

@@ -1,19 +1,19 @@
 //! Two clusters side by side, or two revisions of one. Invariant: both sides stay at the revisions of the first answer until all
 //! was compared; what is counted is whole even where the list is cut; values are read one key at a time.
 
-use super::{
-    export::typed_revision,
-    new_key::{KEY_HINT, typed_prefix},
-};
+mod found;
+
+use super::{new_key::KEY_HINT, take};
 use crate::{
     components::{
         badge::Tone,
-        button::{Button, Look, link_button},
+        button::{Button, Look},
         empty::empty_state,
         field::{Field, Select},
         key_difference::{Ask, asking, difference},
         keyed::keyed,
         load::load,
+        opening::until_open,
         problem::ProblemBox,
         task::Task,
     },
@@ -24,19 +24,48 @@ use crate::{
     session::Session,
     wizards::asked_prefix,
 };
+use found::{Found, note, query};
 use leptos::{ev, prelude::*};
 use quorate_domain::{
-    Action, ClusterId, Problem,
-    cluster::ClusterView,
-    keys::{ComparePage, CompareQuery, CompareValueQuery, DifferenceKind, Key, KeyDifference},
-    problem::FieldError,
-    wide::Wide,
+    Action, ClusterId, Problem, SnapshotId,
+    keys::{CompareQuery, CompareValueQuery, DifferenceKind, Key, KeyDifference},
+    snapshots::OpenedSnapshot,
 };
 
 /// Differences that are in the page at first, and more of them with each press.
 const SHOWN: usize = 100;
-/// Differences that the page remembers; more are only counted.
-const REMEMBERED: usize = 5000;
+
+/// Whose keys are compared with others.
+#[derive(Clone)]
+pub(super) enum Here {
+    /// A cluster: its id and name.
+    Cluster(ClusterId, String),
+    /// A snapshot that is open.
+    Snapshot(OpenedSnapshot),
+}
+
+impl Here {
+    fn id(&self) -> &ClusterId {
+        match self {
+            Self::Cluster(id, _) => id,
+            Self::Snapshot(opened) => &opened.id,
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Cluster(_, name) => name,
+            Self::Snapshot(opened) => &opened.name,
+        }
+    }
+
+    fn keys(&self) -> String {
+        match self {
+            Self::Cluster(id, _) => routes::cluster_keys(id),
+            Self::Snapshot(opened) => routes::snapshot_keys(&opened.snapshot),
+        }
+    }
+}
 
 /// The page.
 #[component]
@@ -50,103 +79,24 @@ pub(crate) fn CompareKeys() -> AnyView {
     });
     view! {
         {page_head("Compare keys", ().into_any())}
-        {load(data, move |(here, all)| Comparing::new(&here, prefix, &all).view(&here, &all))}
+        {load(data, move |(here, all)| {
+            let first = all.iter().find(|(id, _)| *id != here.id).map_or(&here.id, |(id, _)| id).to_string();
+            let others = all.into_iter().map(|(id, name)| {
+                let words = if id == here.id { format!("{name} (this cluster, at another revision)") } else { name };
+                (id.to_string(), words)
+            });
+            Comparing::new(Here::Cluster(here.id.clone(), here.name), prefix, first, others.collect()).view()
+        })}
     }
     .boxed()
 }
 
-/// What was found so far.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Found {
-    only_here: u64,
-    only_there: u64,
-    differ: u64,
-    same: u64,
-    list: Vec<KeyDifference>,
-    /// What was compared; its revisions are known once there was an answer.
-    query: CompareQuery,
-    /// Nothing was left out at the end.
-    whole: bool,
-}
-
-impl Found {
-    fn take(&mut self, page: ComparePage) {
-        for found in page.differences {
-            let counted = match found.kind {
-                DifferenceKind::OnlyHere => &mut self.only_here,
-                DifferenceKind::OnlyThere => &mut self.only_there,
-                DifferenceKind::Differs => &mut self.differ,
-            };
-            *counted += 1;
-            if self.list.len() < REMEMBERED {
-                self.list.push(found);
-            }
-        }
-        self.same += page.same.0;
-        self.query.revision = Some(page.revision);
-        self.query.other_revision = Some(page.other_revision);
-        self.whole = page.next.is_none();
-        self.query.after = page.next;
-    }
-
-    fn differences(&self) -> u64 {
-        self.only_here + self.only_there + self.differ
-    }
-
-    fn compared(&self) -> u64 {
-        self.differences() + self.same
-    }
-
-    /// `3 only here · 1 only there · 2 differ · 900 the same`.
-    fn words(&self) -> String {
-        let counts = [
-            (self.only_here, "only here"),
-            (self.only_there, "only there"),
-            (self.differ, "differ"),
-            (self.same, "the same"),
-        ];
-        counts.map(|(count, words)| format!("{} {words}", format::count(count))).join(" · ")
-    }
-
-    /// At which revisions.
-    fn at(&self) -> String {
-        let revision = |revision: Option<Wide>| format::count(revision.unwrap_or_default().0);
-        format!("here at rev {}, there at rev {}", revision(self.query.revision), revision(self.query.other_revision))
-    }
-}
-
-/// What was typed, or all that is wrong with it. `there` is the cluster itself for two revisions of it.
-fn query(
-    here: &ClusterId,
-    there: &str,
-    prefix: &str,
-    revisions: (&str, &str),
-) -> Result<CompareQuery, Vec<FieldError>> {
-    let mut wrong = Vec::new();
-    let prefix = typed_prefix("prefix", prefix).map_err(|problem| wrong.extend(problem.fields)).unwrap_or_default();
-    let mut at = |field: &str, text: &str| match typed_revision(text) {
-        Ok(revision) => revision.map(Wide),
-        Err(message) => {
-            wrong.push(FieldError { field: field.into(), message });
-            None
-        }
-    };
-    let (revision, other_revision) = (at("revision", revisions.0), at("other_revision", revisions.1));
-    let other = there.parse::<ClusterId>().ok().filter(|there| there != here);
-    if wrong.is_empty() && other.is_none() && revision == other_revision {
-        let message = "These are the same keys at the same time: give another revision, or choose another cluster";
-        wrong.push(FieldError { field: "other_revision".into(), message: message.into() });
-    }
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
-    Ok(CompareQuery { prefix, revision, other, other_revision, ..CompareQuery::default() })
-}
-
 /// The page's state.
 #[derive(Clone, Copy)]
-struct Comparing {
-    here: StoredValue<ClusterId>,
+pub(super) struct Comparing {
+    here: StoredValue<Here>,
+    /// What can be chosen: a cluster or a snapshot by its id, and its words.
+    others: StoredValue<Vec<(String, String)>>,
     there: RwSignal<String>,
     prefix: RwSignal<String>,
     revision: RwSignal<String>,
@@ -156,14 +106,20 @@ struct Comparing {
     shown: RwSignal<usize>,
     write: bool,
     task: Task,
+    /// Another snapshot is opened first.
+    opening: Task,
+    told: RwSignal<Option<OpenedSnapshot>>,
+    /// Keys of the snapshot that are to be brought to a cluster.
+    taking: RwSignal<Option<(Key, bool)>>,
 }
 
 impl Comparing {
-    fn new(here: &ClusterView, prefix: RwSignal<String>, all: &[(ClusterId, String)]) -> Self {
-        let other = all.iter().find(|(id, _)| *id != here.id).map_or(&here.id, |(id, _)| id);
+    /// Nothing is asked yet; `there` is chosen of `others` at first.
+    pub(super) fn new(here: Here, prefix: RwSignal<String>, there: String, others: Vec<(String, String)>) -> Self {
         Self {
-            here: StoredValue::new(here.id.clone()),
-            there: RwSignal::new(other.to_string()),
+            here: StoredValue::new(here),
+            others: StoredValue::new(others),
+            there: RwSignal::new(there),
             prefix,
             revision: RwSignal::new(String::new()),
             other_revision: RwSignal::new(String::new()),
@@ -172,15 +128,33 @@ impl Comparing {
             shown: RwSignal::new(SHOWN),
             write: Session::get().may(Action::WriteKeys),
             task: Task::new(),
+            opening: Task::new(),
+            told: RwSignal::new(None),
+            taking: RwSignal::new(None),
         }
     }
 
+    fn id(self) -> ClusterId {
+        self.here.with_value(|here| here.id().clone())
+    }
+
     fn start(self) {
-        let revisions = (self.revision.get_untracked(), self.other_revision.get_untracked());
-        let query = self.here.with_value(|here| {
-            query(here, &self.there.read_untracked(), &self.prefix.read_untracked(), (&revisions.0, &revisions.1))
+        let there = self.there.get_untracked();
+        let Ok(snapshot) = there.parse::<SnapshotId>() else { return self.compare(&there) };
+        self.opening.run(move || {
+            let snapshot = snapshot.clone();
+            async move {
+                if let Some(opened) = until_open(snapshot, self.told).await? {
+                    self.compare(opened.id.as_str());
+                }
+                Ok(())
+            }
         });
-        match query {
+    }
+
+    fn compare(self, there: &str) {
+        let revisions = (self.revision.get_untracked(), self.other_revision.get_untracked());
+        match query(&self.id(), there, &self.prefix.read_untracked(), (&revisions.0, &revisions.1)) {
             Ok(query) => {
                 self.found.set(Some(Found { query, ..Found::default() }));
                 self.shown.set(SHOWN);
@@ -197,7 +171,7 @@ impl Comparing {
             // The page may be gone at any answer.
             while let Some(Some(query)) = self.found.try_with_untracked(|found| found.as_ref().map(|f| f.query.clone()))
             {
-                let page = rpc::keys::compare_keys(self.here.get_value(), query).await?;
+                let page = rpc::keys::compare_keys(self.id(), query).await?;
                 let more = page.next.is_some();
                 let _ = self.found.try_update(|found| {
                     if let Some(found) = found {
@@ -212,28 +186,27 @@ impl Comparing {
         });
     }
 
-    fn view(self, here: &ClusterView, all: &[(ClusterId, String)]) -> AnyView {
+    /// The form, and what was found.
+    pub(super) fn view(self) -> AnyView {
         let t = self.task;
-        let option = |(id, name): &(ClusterId, String)| {
-            (
-                id.to_string(),
-                if *id == here.id { format!("{name} (this cluster, at another revision)") } else { name.clone() },
-            )
-        };
-        let options = all.iter().map(option).collect::<Vec<_>>();
-        let name = here.name.clone();
-        let keys = routes::cluster_keys(&here.id);
+        let options = self.others.get_value();
+        let (name, keys) = self.here.with_value(|here| (here.name().to_owned(), here.keys()));
         let submit = move |event: ev::SubmitEvent| {
             event.prevent_default();
             self.start();
         };
-        let names = all.to_vec();
         let result = memo(move || self.found.with(Option::is_some));
-        let result = move || result.get().then(|| self.result(&names));
+        let result = move || result.get().then(|| self.result());
+        let busy = Signal::derive(move || t.busy.get() || self.opening.busy.get());
+        let opening = move || self.opening.busy.get().then_some("The other snapshot is being opened…");
+        let snapshot = self.here.with_value(|here| match here {
+            Here::Snapshot(opened) => Some(take::dialog(self.taking, opened.clone())),
+            Here::Cluster(..) => None,
+        });
         view! {
             <form class="form wizard" on:submit=submit>
                 <section class="panel" aria-label="What is compared">
-                    <h2>{format!("Compare the keys of {name}")}</h2>
+                    <h2>"Compare the keys of "<bdi>{name}</bdi></h2>
                     <Field label="Keys that start with (empty: all)" name="prefix" value=self.prefix mono=true hint=KEY_HINT error=t.field("prefix")/>
                     <Select label="With those of" name="other" value=self.there options=options/>
                     <div class="form-grid">
@@ -241,18 +214,21 @@ impl Comparing {
                         <Field label="Revision there (empty: now)" name="other_revision" value=self.other_revision error=t.field("other_revision")/>
                     </div>
                     <ProblemBox problem=t.general()/>
+                    <ProblemBox problem=self.opening.problem/>
+                    <p class="muted" role="status">{move || opening()}</p>
                     <div class="form-actions">
-                        <Button label="Compare" look=Look::Primary submit=true busy=t.busy/>
-                        {link_button(Look::Plain, keys, "Back to the keys")}
+                        <Button label="Compare" look=Look::Primary submit=true busy=busy/>
+                        <a class=Look::Plain.class() href=keys>"Back to the keys"</a>
                     </div>
                 </section>
             </form>
             {move || result()}
+            {snapshot}
         }
         .boxed()
     }
 
-    fn result(self, names: &[(ClusterId, String)]) -> AnyView {
+    fn result(self) -> AnyView {
         let words = memo(move || self.found.with(|found| found.as_ref().map(Found::words)));
         let at = memo(move || {
             self.found.with(|found| found.as_ref().filter(|found| found.compared() > 0 || found.whole).map(Found::at))
@@ -281,8 +257,7 @@ impl Comparing {
             .into_any(),
             (false, false) => ().into_any(),
         };
-        let names = names.to_vec();
-        let copies = move || (!self.task.busy.get()).then(|| self.copies(&names));
+        let copies = move || (!self.task.busy.get()).then(|| self.copies());
         view! {
             <section class="panel" aria-label="Differences">
                 <h2>"Differences"</h2>
@@ -353,93 +328,36 @@ impl Comparing {
         let CompareQuery { revision, other, other_revision, .. } = query;
         asking(move |key| {
             let query = CompareValueQuery { key, revision, other: other.clone(), other_key: None, other_revision };
-            rpc::keys::compare_values(self.here.get_value(), query)
+            rpc::keys::compare_values(self.id(), query)
         })
     }
 
-    /// Where keys can be copied once it is known how they differ.
-    fn copies(self, names: &[(ClusterId, String)]) -> AnyView {
+    /// Where keys can be copied or restored once it is known how they differ.
+    fn copies(self) -> AnyView {
         let found = self.found.get_untracked().filter(|found| found.differences() > 0);
-        let other =
-            found.as_ref().and_then(|found| found.query.other.as_ref().map(|other| (other, &found.query.prefix)));
+        let other = found.and_then(|found| Some((found.query.other?, found.query.prefix)));
         let Some((other, prefix)) = other.filter(|_| self.write) else {
             return ().into_any();
         };
-        let here = self.here.get_value();
-        let name = |id: &ClusterId| {
-            names.iter().find(|(known, _)| known == id).map_or("?", |(_, name)| name.as_str()).to_owned()
+        let known = |id: &ClusterId| {
+            self.others
+                .with_value(|all| all.iter().find(|(known, _)| known == id.as_str()).map(|(_, name)| name.clone()))
         };
-        let link = |from: &ClusterId, to: &ClusterId| {
-            let words = format!("Copy these from {} to {}…", name(from), name(to));
-            view! { <a class=Look::Plain.class() href=routes::copy_keys_to(from, to, prefix)>{words}</a> }.boxed()
+        // Another snapshot is none of the others by this id, and takes nothing in.
+        let Some(there) = known(&other) else { return ().into_any() };
+        let (here, name) = match self.here.get_value() {
+            Here::Cluster(id, name) => (id, name),
+            Here::Snapshot(_) => {
+                let take = Callback::new(move |()| self.taking.set(Some((prefix.clone(), false))));
+                return view! { <div class="form-actions"><Button label="Restore these keys to a cluster…" on_press=take/></div> }
+                    .into_any();
+            }
         };
-        view! { <div class="form-actions">{link(&here, other)}{link(other, &here)}</div> }.boxed()
-    }
-}
-
-/// Sizes and revisions of both sides, as far as there are any.
-fn note(found: &KeyDifference) -> String {
-    let sides = [("here", &found.here), ("there", &found.there)];
-    let said = sides.into_iter().filter_map(|(place, meta)| {
-        let meta = meta.as_ref()?;
-        let size = meta.size.map_or_else(String::new, |size| format!("{}, ", format::bytes(size.0)));
-        Some(format!("{place} {size}rev {}", format::count(meta.mod_revision.0)))
-    });
-    said.collect::<Vec<_>>().join(" · ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample;
-
-    fn id(n: u8) -> ClusterId {
-        ClusterId::from_random([n; 10])
-    }
-
-    fn differs(kind: DifferenceKind) -> KeyDifference {
-        KeyDifference { key: Key::raw("a"), kind, here: Some(sample::key_meta()), there: None }
-    }
-
-    #[test]
-    fn the_same_keys_at_the_same_time_are_not_compared() {
-        let fields = |result: Result<CompareQuery, Vec<FieldError>>| {
-            result.expect_err("wrong").into_iter().map(|error| error.field).collect::<Vec<_>>()
+        let link = |(from, of): (&ClusterId, &str), (to, into): (&ClusterId, &str)| {
+            let words = format!("Copy these from {of} to {into}…");
+            view! { <a class=Look::Plain.class() href=routes::copy_keys_to(from, to, &prefix)>{words}</a> }.boxed()
         };
-        let this = id(1).to_string();
-        assert_eq!(fields(query(&id(1), &this, "/a/", ("", ""))), ["other_revision"]);
-        assert_eq!(fields(query(&id(1), &this, "\\q", ("x", "-1"))), ["prefix", "revision", "other_revision"]);
-        let two = query(&id(1), &this, "/a/", ("", "7")).expect("two revisions");
-        assert_eq!((two.other, two.revision, two.other_revision), (None, None, Some(Wide(7))));
-        let other = query(&id(1), &id(2).to_string(), "", ("", "")).expect("two clusters");
-        assert_eq!((other.other, other.prefix), (Some(id(2)), Key::default()));
-    }
-
-    #[test]
-    fn all_is_counted_and_so_many_are_remembered() {
-        let mut found = Found::default();
-        let page = |next: Option<Key>| ComparePage {
-            differences: vec![differs(DifferenceKind::OnlyHere); 3000],
-            same: Wide(2),
-            next,
-            revision: Wide(9),
-            other_revision: Wide(8),
-        };
-        found.take(page(Some(Key::raw("m"))));
-        assert!(!found.whole && found.query.after == Some(Key::raw("m")));
-        assert_eq!(
-            (found.query.revision, found.query.other_revision),
-            (Some(Wide(9)), Some(Wide(8))),
-            "both stay there"
-        );
-        found.take(page(None));
-        assert_eq!((found.list.len(), found.only_here, found.compared(), found.whole), (REMEMBERED, 6000, 6004, true));
-        let words = found.words().replace('\u{202f}', " ");
-        assert_eq!(words, "6 000 only here · 0 only there · 0 differ · 4 the same");
-    }
-
-    #[test]
-    fn a_difference_says_what_is_known_of_each_side() {
-        assert_eq!(note(&differs(DifferenceKind::OnlyHere)), "here 10 B, rev 5");
+        let (here, there) = ((&here, name.as_str()), (&other, there.as_str()));
+        view! { <div class="form-actions">{link(here, there)}{link(there, here)}</div> }.boxed()
     }
 }

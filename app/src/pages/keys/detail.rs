@@ -41,6 +41,11 @@ enum Tab {
 impl Tab {
     const ALL: [(Tab, &'static str); 4] =
         [(Tab::Value, "Value"), (Tab::History, "History"), (Tab::Watch, "Watch"), (Tab::Everywhere, "On every member")];
+
+    /// Whether it says anything of a snapshot, which never changes and has no members.
+    fn of_snapshots(self) -> bool {
+        matches!(self, Self::Value | Self::History)
+    }
 }
 
 /// A key that is open.
@@ -258,10 +263,11 @@ fn tabs(tab: RwSignal<Tab>, browser: Browser) -> AnyView {
         }
         .boxed()
     };
+    let snapshot = browser.snapshot().is_some();
     let unsaved = move || browser.unsaved.get().then(|| badge(Tone::Risk, "not saved".into()));
     view! {
         <div class="tabs key-tabs" role="group" aria-label="What to show of the key">
-            {Tab::ALL.map(button).collect_view()}
+            {Tab::ALL.into_iter().filter(|(tab, _)| !snapshot || tab.of_snapshots()).map(button).collect_view()}
             <span>{move || unsaved()}</span>
         </div>
     }
@@ -303,8 +309,13 @@ fn actions(opened: Opened) -> AnyView {
     let delete = rights.delete.then(|| {
         view! { <Button label="Delete" look=Look::Danger on_press=Callback::new(move |()| deleting.set(true))/> }
     });
+    let take = opened.browser.snapshot().map(|_| {
+        let take = Callback::new(move |()| opened.browser.taking.set(Some((opened.name(), true))));
+        view! { <Button label="Restore this key…" look=Look::Primary on_press=take/> }
+    });
     view! {
         <div class="form-actions key-actions">
+            {take}
             {write}
             {delete}
             <Button label="Read again" look=Look::Bare busy=opened.task.busy on_press=again/>

@@ -87,7 +87,7 @@ pub(crate) fn Leases() -> AnyView {
     });
     load(data, |(page, leases)| {
         let id = page.view.id.clone();
-        let Some(view) = seeded(page.view) else { return gone() };
+        let Some(view) = seeded(page) else { return gone() };
         view! {
             {cluster_head(view)}
             {panel(id, leases.map_err(|error| error.0))}

@@ -1,9 +1,9 @@
-//! Where somebody is in the keys of a cluster, as the URL and the tab's storage keep it. Invariant: names of keys only, never
+//! Where somebody is in the keys of a cluster or an opened snapshot, as the URL and the tab's storage keep it. Invariant: names of keys only, never
 //! a value; what cannot be read is left out, so that an old link opens as far as it fits.
 
 use crate::routes;
 use leptos::prelude::window;
-use quorate_domain::{ClusterId, keys::Key};
+use quorate_domain::keys::Key;
 
 /// Folders that a URL remembers as open; more make links that nobody can send.
 const OPEN_KEPT: usize = 20;
@@ -97,10 +97,10 @@ fn unescape(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Puts `place` into the address bar and the tab's storage. A movement is no page to go back to.
-pub(super) fn remember(cluster: &ClusterId, place: &Place) {
+/// Puts `place` on the page at `path` into the address bar and the tab's storage. A movement is no page to go back to.
+pub(super) fn remember(path: &str, place: &Place) {
     let query = place.query();
-    let mut url = routes::cluster_keys(cluster);
+    let mut url = path.to_owned();
     if !query.is_empty() {
         url.push('?');
         url.push_str(&query);
@@ -110,13 +110,13 @@ pub(super) fn remember(cluster: &ClusterId, place: &Place) {
         let _ = history.replace_state_with_url(&state, "", Some(&url));
     }
     if let Some(storage) = storage() {
-        let _ = storage.set_item(&stored_as(cluster), &query);
+        let _ = storage.set_item(&stored_as(path), &query);
     }
 }
 
-/// Where this tab was among the keys of a cluster.
-pub(super) fn remembered(cluster: &ClusterId) -> Option<Place> {
-    let query = storage()?.get_item(&stored_as(cluster)).ok()??;
+/// Where this tab was among the keys of the page at `path`.
+pub(super) fn remembered(path: &str) -> Option<Place> {
+    let query = storage()?.get_item(&stored_as(path)).ok()??;
     (!query.is_empty()).then(|| Place::read(&query))
 }
 
@@ -124,8 +124,8 @@ fn storage() -> Option<web_sys::Storage> {
     window().session_storage().ok()?
 }
 
-fn stored_as(cluster: &ClusterId) -> String {
-    format!("quorate.keys.{cluster}")
+fn stored_as(path: &str) -> String {
+    format!("quorate.keys.{path}")
 }
 
 #[cfg(test)]

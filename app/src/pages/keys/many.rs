@@ -39,11 +39,18 @@ impl Many {
             Does::Go(Signal::derive(move || here.with(|here| routes::many_keys(&self.browser.cluster(), page, here))))
         };
         let opens = |dialog: RwSignal<bool>| Does::Press(Callback::new(move |()| dialog.set(true)));
+        let snapshot = self.browser.snapshot().map(|opened| opened.snapshot);
+        let take = Does::Press(Callback::new(move |()| self.take(here.get_untracked())));
+        let compare = match snapshot.clone() {
+            Some(id) => Does::Go(Signal::derive(move || here.with(|here| routes::compare_snapshot(&id, here)))),
+            None => go(routes::Many::Compare),
+        };
         let entries: Vec<_> = [
+            (snapshot.is_some(), "Restore to a cluster…", take),
             (rights.values, "Export…", opens(self.exporting)),
             (rights.write, "Import…", go(routes::Many::Import)),
             (rights.values && rights.write, "Copy to another cluster…", go(routes::Many::Copy)),
-            (rights.values, "Compare…", go(routes::Many::Compare)),
+            (rights.values, "Compare…", compare),
             (rights.delete, "Delete a folder…", go(routes::Many::Delete)),
             (rights.write, "Kept files…", opens(self.keeping)),
         ]
@@ -56,6 +63,11 @@ impl Many {
         let about = Signal::derive(move || here.with(here_words));
         let content = view! { <span>"Many keys"</span>{Icon::Down.view()} }.into_any();
         menu("Many keys", ("button", content), about, entries)
+    }
+
+    /// Asks where the keys below a prefix of the snapshot go.
+    fn take(self, prefix: Key) {
+        self.browser.taking.set(Some((prefix, false)));
     }
 
     /// The folder at hand, and what can be done with all of it; nothing at the very top.
@@ -73,13 +85,18 @@ impl Many {
         let path = |page| routes::many_keys(&cluster, page, here);
         let export = Callback::new(move |()| self.exporting.set(true));
         let export = rights.values.then(|| view! { <Button label="Export…" on_press=export/> });
+        let prefix = here.clone();
+        let take = self.browser.snapshot().map(|_| {
+            let take = Callback::new(move |()| self.take(prefix.clone()));
+            view! { <Button label="Restore these keys…" look=Look::Primary on_press=take/> }
+        });
         let copy = (rights.values && rights.write).then(|| link_button(Look::Plain, path(routes::Many::Copy), "Copy…"));
         let delete = rights.delete.then(|| link_button(Look::Danger, path(routes::Many::Delete), "Delete…"));
         view! {
             <section class="key-folder" aria-label="Folder">
                 <h2><bdi><code>{here.to_string()}</code></bdi></h2>
                 <p class="muted">{keys_words(keys)}</p>
-                <div class="form-actions">{export}{copy}{delete}</div>
+                <div class="form-actions">{take}{export}{copy}{delete}</div>
             </section>
         }
         .boxed()
@@ -88,7 +105,7 @@ impl Many {
 
 /// What the entries of the menu are about.
 fn here_words(here: &Key) -> String {
-    if here.is_empty() { "All keys of the cluster".to_owned() } else { format!("Keys that start with {here}") }
+    if here.is_empty() { "All keys".to_owned() } else { format!("Keys that start with {here}") }
 }
 
 fn keys_words(keys: Option<u64>) -> String {
@@ -105,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_menu_says_what_it_is_about() {
-        assert_eq!(here_words(&Key::default()), "All keys of the cluster");
+        assert_eq!(here_words(&Key::default()), "All keys");
         assert_eq!(here_words(&Key(b"/a\xff/".to_vec())), "Keys that start with /a\\xff/");
         assert_eq!(keys_words(Some(1)), "A folder with 1 key in it.");
         assert!(keys_words(None).starts_with("A folder"));

@@ -11,7 +11,7 @@ use quorate_domain::{
 
 /// Everything that was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Draft {
+pub(in crate::wizards) struct Draft {
     pub(super) name: String,
     pub(super) members: Vec<InstallMember>,
     pub(super) version: String,
@@ -56,7 +56,7 @@ impl Draft {
     ///
     /// # Errors
     /// Every field that is wrong.
-    pub(super) fn params(&self) -> Result<InstallParams, Vec<FieldError>> {
+    pub(in crate::wizards) fn params(&self) -> Result<InstallParams, Vec<FieldError>> {
         let mut errors = Vec::new();
         let members = self.members.iter().map(wizards::trimmed).collect();
         let mut params = InstallParams::new(self.name.trim(), members);

@@ -16,17 +16,17 @@ use crate::{
     },
     data::Boxed,
     routes,
-    wizards::{ask, reach_options, source_options},
+    wizards::{reach_options, source_options},
 };
 use leptos::prelude::*;
-use quorate_domain::{host::HostSummary, plan::PlanView};
+use quorate_domain::host::HostSummary;
 
 /// What was typed, field by field.
 #[derive(Clone, Copy)]
-pub(super) struct Form {
+pub(in crate::wizards) struct Form {
     pub(super) choice: HostChoice,
-    pub(super) name: RwSignal<String>,
-    pub(super) version: RwSignal<String>,
+    pub(in crate::wizards) name: RwSignal<String>,
+    pub(in crate::wizards) version: RwSignal<String>,
     pub(super) offer: Offer,
     source: RwSignal<String>,
     download_url: RwSignal<String>,
@@ -40,12 +40,12 @@ pub(super) struct Form {
     heartbeat: RwSignal<String>,
     election: RwSignal<String>,
     snapshot_count: RwSignal<String>,
-    pub(super) task: Task,
+    pub(in crate::wizards) task: Task,
 }
 
 impl Form {
     /// An untouched form.
-    pub(super) fn new(hosts: Vec<HostSummary>) -> Self {
+    pub(in crate::wizards) fn new(hosts: Vec<HostSummary>) -> Self {
         let (d, task) = (Draft::new(), Task::new());
         let (version, download_url) = (RwSignal::new(d.version), RwSignal::new(d.download_url));
         Self {
@@ -69,7 +69,8 @@ impl Form {
         }
     }
 
-    fn draft(self) -> Draft {
+    /// What was typed.
+    pub(in crate::wizards) fn draft(self) -> Draft {
         Draft {
             name: self.name.get_untracked(),
             members: self.choice.members.get_untracked(),
@@ -88,15 +89,10 @@ impl Form {
             snapshot_count: self.snapshot_count.get_untracked(),
         }
     }
-
-    /// Asks for the plan; problems land at their fields.
-    fn submit(self, plan: RwSignal<Option<PlanView>>) {
-        ask(self.task, self.draft().request(), plan);
-    }
 }
 
-/// The form.
-pub(super) fn view(form: Form, plan: RwSignal<Option<PlanView>>) -> AnyView {
+/// The form, with `first` above all; `submit` asks for the plan, and problems land at their fields.
+pub(in crate::wizards) fn view(form: Form, first: AnyView, submit: Callback<()>) -> AnyView {
     if form.choice.hosts.with_untracked(Vec::is_empty) {
         let add = link_button(Look::Primary, routes::ADD_HOSTS, "Add hosts");
         return empty_state("No hosts to install on", "Register the servers first; three is the usual number.", add);
@@ -110,9 +106,10 @@ pub(super) fn view(form: Form, plan: RwSignal<Option<PlanView>>) -> AnyView {
             class="form wizard"
             on:submit=move |event| {
                 event.prevent_default();
-                form.submit(plan);
+                submit.try_run(());
             }
         >
+            {first}
             <section class="panel" aria-label="Name">
                 <h2>"Name"</h2>
                 <Field label="Cluster name" name="name" value=form.name error=t.field("name") hint="How it is called in this console."/>

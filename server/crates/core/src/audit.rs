@@ -56,6 +56,11 @@ impl AuditDraft {
         }
     }
 
+    /// Another row of the same actor.
+    pub(crate) fn same_actor(&self, action: &str, object: &str) -> Self {
+        Self::of(&self.actor, &self.source, action, object)
+    }
+
     /// How it ended.
     #[must_use]
     pub fn outcome(mut self, outcome: AuditOutcome) -> Self {

@@ -7,7 +7,7 @@ use crate::{
     error::{CoreError, chain},
     housekeeping::units,
     live::{Endpoints, EventSink, LiveSubscription, MemberAddress, NewEvent, OutputSource},
-    permit::{Permit, act},
+    permit::{Permit, RunPermit, act},
 };
 use quorate_domain::{
     ClusterId, OperationId, Timestamp,
@@ -16,6 +16,8 @@ use quorate_domain::{
     names::split_url,
     operation::OutputLine,
     patroni::PatroniScope,
+    plan::OperationClass,
+    snapshots::Survivors,
 };
 use quorate_etcd::{Access, MemberEndpoint, Via};
 use quorate_store::{NewClusterEvent, StoreError};
@@ -67,6 +69,21 @@ impl Console {
     pub async fn configurations(&self, permit: &Permit<act::CheckHosts>) -> Result<Vec<MemberConfig>, CoreError> {
         let id = permit.cluster()?;
         Ok(self.runtime()?.engine.configurations(id).await?)
+    }
+
+    /// What is left of a cluster without quorum, read now from the data of all members that are reached, and what each way out
+    /// would lose. The permit is for a rescue.
+    ///
+    /// # Errors
+    /// `NotFound`; `Internal` for a permit of another class.
+    pub async fn survivors(&self, permit: &RunPermit, id: &ClusterId) -> Result<Survivors, CoreError> {
+        if permit.class() != OperationClass::Dangerous {
+            return Err(CoreError::internal("the permit is for another class of operation"));
+        }
+        if self.0.store.cluster(id).await?.is_none() {
+            return Err(CoreError::not_found("cluster", id));
+        }
+        Ok(self.runtime()?.engine.survivors(id).await?)
     }
 
     /// The Patroni scopes that keep their state in the permit's cluster, asked now.

@@ -9,6 +9,8 @@ use crate::{
     inventory::{Broadcast, ConsoleInventory},
     keys::KeyParts,
     live::Live,
+    snapshots::SnapshotParts,
+    throwaways::ThrowawayParts,
     users::{Auth, random},
 };
 use quorate_operations::{Engine, Planner};
@@ -40,6 +42,8 @@ pub(crate) struct Runtime {
     pub(crate) live: Live,
     pub(crate) tasks: HostTasks,
     pub(crate) keys: KeyParts,
+    pub(crate) snapshots: SnapshotParts,
+    pub(crate) throwaways: ThrowawayParts,
     /// Cancelled when the console stops.
     pub(crate) stop: CancellationToken,
 }
@@ -69,8 +73,14 @@ impl Console {
         let events = Arc::new(Broadcast::new(self.clone()));
         let engine = Engine::new(self.0.store.clone(), planner, events, self.0.config.abort_after_log_entries);
         let (tasks, keys) = (HostTasks::default(), KeyParts::new(&self.0.config));
-        let runtime = Runtime { key, pool, engine, live, tasks, keys, stop: CancellationToken::new() };
+        let (snapshots, throwaways) = (SnapshotParts::default(), ThrowawayParts::default());
+        let stop = CancellationToken::new();
+        let runtime = Runtime { key, pool, engine, live, tasks, keys, snapshots, throwaways, stop };
         self.0.runtime.set(runtime).map_err(|_| CoreError::internal("the console was started twice"))?;
+        self.have_a_vault().await?;
+        self.tidy_snapshots().await?;
+        self.sweep_throwaways().await;
+        self.end_left_drills().await?;
         self.watch_all_clusters().await?;
         self.spawn_housekeeping();
         self.show_unfinished().await?;
@@ -86,6 +96,7 @@ impl Console {
         if let Some(runtime) = self.0.runtime.get() {
             runtime.stop.cancel();
             runtime.keys.close();
+            runtime.throwaways.opened.close();
             runtime.live.close().await;
             runtime.pool.close().await;
         }

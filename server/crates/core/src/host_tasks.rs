@@ -1,4 +1,4 @@
-//! What removals left to be done on hosts that did not answer: shown, forgotten, and done once a host is back. Invariant:
+//! What removals and rescues left to be done on hosts that did not answer: shown, forgotten, and done once a host is back. Invariant:
 //! the console starts only what a person confirmed with the removal, once, as an operation like any other, and only when
 //! every check passes; whatever else is found there waits for a person with its reason. What is done is
 //! `kinds::finish_removal`'s.
@@ -67,10 +67,12 @@ fn turn(task: &HostTask, host: &HostSummary) -> Turn {
     }
 }
 
-/// The next pause after `outcome`: longer each time, and none when there was nothing to wait for.
-fn next_pause(before: Option<Duration>, outcome: Outcome) -> Option<Duration> {
+/// The next pause after `outcome`: longer each time, and none when there was nothing to wait for. A fence is never put off: each
+/// second that its host is back is one in which old data is served.
+fn next_pause(before: Option<Duration>, outcome: Outcome, fence: bool) -> Option<Duration> {
     match outcome {
         Outcome::Settled => None,
+        _ if fence => Some(Duration::ZERO),
         Outcome::Away => Some(before.map_or(LOOK_EVERY, |length| (length * 2).min(SELDOM))),
         Outcome::Refused => Some(SELDOM),
     }
@@ -148,8 +150,8 @@ impl Console {
             let due: Vec<HostTask> = tasks.into_iter().filter(rested).collect();
             let outcomes = join_all(due.iter().map(|task| self.look_at_task(task))).await;
             for (task, outcome) in due.into_iter().zip(outcomes) {
-                let id = task.id;
-                match next_pause(pauses.get(&id).map(|pause| pause.length), outcome) {
+                let (id, fence) = (task.id, task.rescued);
+                match next_pause(pauses.get(&id).map(|pause| pause.length), outcome, fence) {
                     Some(length) => {
                         pauses.insert(id, Pause { until: Instant::now() + length, length });
                     }
@@ -265,6 +267,7 @@ mod tests {
             cluster_token: String::new(),
             token: "tok".into(),
             left_by: OperationId::from_random([4; 10]),
+            rescued: false,
             attempt: None,
             problem: String::new(),
             created_at: Timestamp(0),
@@ -287,11 +290,12 @@ mod tests {
         let mut length = None;
         let mut seen = Vec::new();
         for _ in 0..7 {
-            length = next_pause(length, Outcome::Away);
+            length = next_pause(length, Outcome::Away, false);
             seen.push(length.expect("a pause").as_secs());
         }
         assert_eq!(seen, [3, 6, 12, 24, 48, 60, 60]);
-        assert_eq!(next_pause(length, Outcome::Settled), None);
-        assert_eq!(next_pause(None, Outcome::Refused), Some(SELDOM));
+        assert_eq!(next_pause(length, Outcome::Settled, false), None);
+        assert_eq!(next_pause(length, Outcome::Away, true), Some(Duration::ZERO), "a fence is not put off");
+        assert_eq!(next_pause(None, Outcome::Refused, false), Some(SELDOM));
     }
 }

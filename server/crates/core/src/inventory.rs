@@ -7,24 +7,28 @@ use crate::{
     keys::KEPT_MILLIS,
 };
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, Problem, SecretId, Timestamp,
+    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, Problem, SecretId, SnapshotId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Elevation, HostSummary, Trust},
     host_task::HostTask,
     keys::KeyFile,
     live::LiveMessage,
     operation::{LogEntry, OperationSummary, OutputLine, Progress, StepState},
+    snapshots::{Content, Snapshot, SnapshotState},
     wide::Wide,
 };
-use quorate_etcd::Access;
+use quorate_etcd::{Access, content};
 use quorate_operations::{
     EngineEvents, Inventory,
-    effect::{HostPart, NewCluster},
+    effect::{ClusterTarget, HostPart, NewCluster},
 };
 use quorate_remote::{Host, RemoteError, Target};
 use quorate_store::{KeptKeyFile, StoreError};
 use secrecy::SecretString;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::sync::mpsc;
 
 /// The engine's view of the console.
@@ -161,6 +165,13 @@ impl Inventory for ConsoleInventory {
         self.recorded(id).await
     }
 
+    async fn record_token(&self, id: &ClusterId, token: &str) -> Result<(), String> {
+        let mut tx = self.0.0.store.begin().await.map_err(words)?;
+        tx.set_cluster_token(id, token).await.map_err(words)?;
+        tx.commit().await.map_err(words)?;
+        self.recorded(id).await
+    }
+
     async fn host_task(&self, id: &HostTaskId) -> Result<Option<HostTask>, StoreError> {
         self.0.0.store.host_task(id).await
     }
@@ -181,6 +192,7 @@ impl Inventory for ConsoleInventory {
             cluster_token,
             token,
             left_by: by.clone(),
+            rescued: false,
             attempt: None,
             problem: String::new(),
             created_at: self.now(),
@@ -198,6 +210,41 @@ impl Inventory for ConsoleInventory {
         tx.commit().await.map_err(words)?;
         self.0.tell(LiveMessage::HostChanged { host: part.host.clone() });
         Ok(())
+    }
+
+    async fn snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, StoreError> {
+        self.0.0.store.snapshot(id).await
+    }
+
+    async fn fetch_snapshot(&self, id: &SnapshotId, to: &Path) -> Result<(), String> {
+        if let Some(folder) = to.parent() {
+            tokio::fs::create_dir_all(folder).await.map_err(|error| format!("{}: {error}", folder.display()))?;
+        }
+        self.0.fetch_snapshot(id, to).await
+    }
+
+    async fn save_snapshot(&self, by: &OperationId, cluster: &ClusterId, member: &str) -> Result<Snapshot, String> {
+        self.0.save_snapshot(by, cluster, member).await
+    }
+
+    async fn content(&self, cluster: &ClusterTarget, member: &str) -> Result<Content, String> {
+        let found = cluster.members.iter().find(|known| known.name == member);
+        let found = found.ok_or_else(|| format!("{member} is no member of {}", cluster.name))?;
+        let engine = &self.0.runtime().map_err(words)?.engine;
+        let client = engine.planner().client(cluster, found).await?;
+        Ok(content(&client, None).await.map_err(|error| error.to_string())?.content)
+    }
+
+    async fn revision_marks(&self, cluster: &ClusterId) -> Result<Vec<(Timestamp, Wide)>, StoreError> {
+        self.0.0.store.revision_marks(cluster).await
+    }
+
+    async fn newest_snapshot(&self, cluster: &ClusterId) -> Result<Option<Snapshot>, StoreError> {
+        self.0.0.store.newest_snapshot(cluster, Some(SnapshotState::Good)).await
+    }
+
+    fn vault_scratch(&self) -> PathBuf {
+        self.0.0.config.data_dir.join("restores")
     }
 
     async fn key_file(&self, id: &KeyFileId) -> Result<Option<KeptKeyFile>, String> {

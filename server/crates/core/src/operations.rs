@@ -10,7 +10,7 @@ use crate::{
 };
 use quorate_domain::{
     ClusterId, OperationId, Problem, ProblemKind, Scope,
-    operation::{Choice, OperationDetail, OperationSummary, OutputLine, Progress, choices},
+    operation::{Choice, OperationDetail, OperationState, OperationSummary, OutputLine, Progress, choices},
     plan::{PlanRequest, PlanView, StartOutcome, StartRequest},
 };
 use quorate_operations::{OperationError, Plan, PlanError, kinds, render};
@@ -77,7 +77,8 @@ impl Console {
     pub async fn start(&self, permit: &RunPermit, request: StartRequest) -> Result<StartOutcome, CoreError> {
         let plan = self.make_plan(permit, &request.kind, request.params).await?;
         self.check_start(permit, &plan.title, plan.confirm.as_deref(), request.confirm.as_deref()).await?;
-        if let Some(by) = self.claimed(&plan).await? {
+        let stuck = self.taken_over(&plan).await?;
+        if let Some(by) = self.claimed(&plan, &stuck).await? {
             return Err(busy(&by, "one of its hosts or its name"));
         }
         if plan.digest() != request.digest {
@@ -87,8 +88,22 @@ impl Console {
             return Err(CoreError::conflict("A check fails, so this cannot start; the plan says which and what to do"));
         }
         let draft = AuditDraft::by(permit.actor(), "operation.start", &plan.title);
-        let operation = self.accept(&plan, &permit.actor().label(), draft).await?;
+        let operation = self.accept_after(&plan, &permit.actor().label(), draft, stuck).await?;
         Ok(StartOutcome::Started { operation })
+    }
+
+    /// Operations of the plan's own cluster that rest stuck, where its kind takes them over: they end with its start.
+    async fn taken_over(&self, plan: &Plan) -> Result<Vec<OperationRow>, CoreError> {
+        if !kinds::find(&plan.kind).is_some_and(|kind| kind.takes_over()) {
+            return Ok(Vec::new());
+        }
+        let mut stuck = self.0.store.unfinished_operations().await?;
+        stuck.retain(|row| {
+            row.state == OperationState::Stuck
+                && (row.cluster.is_some() && row.cluster == plan.cluster
+                    || row.cluster_name.eq_ignore_ascii_case(&plan.cluster_name))
+        });
+        Ok(stuck)
     }
 
     /// Makes `plan` an operation of `actor`: the row, its claims and the audit row in one transaction; then the engine takes
@@ -97,11 +112,33 @@ impl Console {
     /// # Errors
     /// A cluster or host that another operation claims.
     pub(crate) async fn accept(&self, plan: &Plan, actor: &str, draft: AuditDraft) -> Result<OperationId, CoreError> {
+        self.accept_after(plan, actor, draft, Vec::new()).await
+    }
+
+    /// The same, once the operations of `stuck` are handed over, each with an audit row of its own in the same transaction.
+    async fn accept_after(
+        &self,
+        plan: &Plan,
+        actor: &str,
+        draft: AuditDraft,
+        stuck: Vec<OperationRow>,
+    ) -> Result<OperationId, CoreError> {
         let engine = &self.runtime()?.engine;
         let cluster = plan.cluster.clone().unwrap_or_else(|| ClusterId::from_random(self.random()));
         let row = engine.row(plan, actor, cluster)?;
         let id = row.id.clone();
         let mut tx = self.0.store.begin().await?;
+        let mut ended = Vec::new();
+        for other in stuck {
+            let (entry, progress) = engine.steer(&mut tx, &other, Choice::HandOver, actor).await?;
+            let why = format!("{}, taken over by {id}", other.id);
+            draft
+                .same_actor("operation.hand_over", &other.title)
+                .detail(&why)
+                .write(&mut tx, self.0.clock.now())
+                .await?;
+            ended.push((other.id, entry, progress));
+        }
         tx.insert_operation(&row).await.map_err(|error| match error {
             StoreError::Claimed { by, what } => busy(&by, &what),
             other => other.into(),
@@ -111,6 +148,9 @@ impl Console {
         let (engine, started) = (engine.clone(), id.clone());
         whatever_the_caller_does(async move {
             tx.commit().await?;
+            for (other, entry, progress) in &ended {
+                engine.told(other, entry, progress);
+            }
             engine.resume(started);
             Ok(())
         })
@@ -119,10 +159,11 @@ impl Console {
     }
 
     /// The unfinished operation that holds a host or the name of `plan`, if any: said before the digest, because a
-    /// claimed host also fails a check and so moves the digest.
-    async fn claimed(&self, plan: &Plan) -> Result<Option<OperationId>, CoreError> {
+    /// claimed host also fails a check and so moves the digest. `ending` do not count.
+    async fn claimed(&self, plan: &Plan, ending: &[OperationRow]) -> Result<Option<OperationId>, CoreError> {
+        let ends = |id: &OperationId| ending.iter().any(|row| row.id == *id);
         let held = self.0.store.claims_of_hosts().await?;
-        let by_host = held.into_iter().find(|(host, _)| plan.hosts.contains(host)).map(|(_, by)| by);
+        let by_host = held.into_iter().find(|(host, by)| plan.hosts.contains(host) && !ends(by)).map(|(_, by)| by);
         if by_host.is_some() {
             return Ok(by_host);
         }
@@ -130,7 +171,8 @@ impl Console {
             return Ok(None);
         }
         let unfinished = self.0.store.unfinished_operations().await?;
-        Ok(unfinished.into_iter().find(|o| o.cluster_name.eq_ignore_ascii_case(&plan.cluster_name)).map(|o| o.id))
+        let of_its_name = |o: &OperationRow| o.cluster_name.eq_ignore_ascii_case(&plan.cluster_name) && !ends(&o.id);
+        Ok(unfinished.into_iter().find(of_its_name).map(|o| o.id))
     }
 
     /// Operations, newest first; of one cluster or of all. `before` is the last one of the page before.
@@ -193,10 +235,10 @@ impl Console {
         Ok(self.0.store.output(id, after, OUTPUT_MAX).await?)
     }
 
-    /// Retry, skip, undo, cancel or hand over.
+    /// Proceed, retry, skip, undo, cancel or hand over.
     ///
     /// # Errors
-    /// `Forbidden`, `Reauthenticate` for an undo, `Conflict` when the choice is not open now.
+    /// `Forbidden`, `Reauthenticate` to proceed and for an undo, `Conflict` when the choice is not open now.
     pub async fn steer(&self, actor: &Actor, id: &OperationId, choice: Choice) -> Result<OperationSummary, CoreError> {
         match choice_action(choice) {
             quorate_domain::Action::SteerOperations => {
@@ -207,7 +249,7 @@ impl Console {
             }
         }
         let row = self.operation_row(id).await?;
-        if choice == Choice::Undo {
+        if matches!(choice, Choice::Undo | Choice::Proceed) {
             self.check_dangerous(actor, &row.title).await?;
         }
         let engine = &self.runtime()?.engine;
@@ -258,6 +300,70 @@ fn busy(by: &OperationId, what: &str) -> CoreError {
 fn choice_action(choice: Choice) -> quorate_domain::Action {
     match choice {
         Choice::Cancel | Choice::Retry => quorate_domain::Action::SteerOperations,
-        Choice::Skip | Choice::Undo | Choice::HandOver => quorate_domain::Action::OverrideOperations,
+        Choice::Proceed | Choice::Skip | Choice::Undo | Choice::HandOver => quorate_domain::Action::OverrideOperations,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, clock::SystemClock};
+    use quorate_domain::{Timestamp, operation::LogKind, plan::OperationClass};
+    use quorate_operations::plan::{Lane, Step};
+    use quorate_store::{MasterKey, Store};
+    use std::sync::Arc;
+
+    fn plan(kind: &str, cluster: &ClusterId) -> Plan {
+        Plan {
+            kind: kind.into(),
+            kind_version: 1,
+            title: format!("{kind} of demo"),
+            params: serde_json::json!({}),
+            cluster: Some(cluster.clone()),
+            cluster_name: "demo".into(),
+            hosts: Vec::new(),
+            steps: vec![Step::of("nothing", "Nothing", Vec::<Lane>::new())],
+            checks: Vec::new(),
+            warnings: Vec::new(),
+            point_of_no_return: None,
+            expected_seconds: 1,
+            class: OperationClass::Dangerous,
+            confirm: None,
+            logins: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rescue_takes_over_what_rests_stuck_in_one_transaction_and_nothing_else_does() {
+        let dir = tempfile::Builder::new().prefix("q").tempdir().expect("a directory");
+        let key = MasterKey::load_or_create(dir.path(), None).expect("a key");
+        let store = Store::open(dir.path(), key).await.expect("a store");
+        let console = Console::new(store.clone(), Arc::new(SystemClock), Config::new(dir.path().to_owned()));
+        console.bring_up().await.expect("up");
+        let cluster = ClusterId::from_random([7; 10]);
+        let engine = &console.runtime().expect("up").engine;
+        let other = engine.row(&plan("restore_in_place", &cluster), "ada", cluster.clone()).expect("a row");
+        let mut tx = store.begin().await.expect("begins");
+        tx.insert_operation(&other).await.expect("accepted");
+        tx.append_log(&other.id, 0, LogKind::Started, "", Timestamp(1)).await.expect("legal");
+        tx.commit().await.expect("commits");
+        let rescue = plan("rescue_cluster", &cluster);
+        assert_eq!(console.taken_over(&rescue).await.expect("read"), [], "it runs");
+        assert_eq!(console.claimed(&rescue, &[]).await.expect("read"), Some(other.id.clone()));
+        let mut tx = store.begin().await.expect("begins");
+        tx.append_log(&other.id, 0, LogKind::Failed, "why", Timestamp(2)).await.expect("legal");
+        tx.commit().await.expect("commits");
+        assert_eq!(console.taken_over(&plan("rolling_restart", &cluster)).await.expect("read"), []);
+        let stuck = console.taken_over(&rescue).await.expect("read");
+        assert_eq!(stuck.iter().map(|row| &row.id).collect::<Vec<_>>(), [&other.id]);
+        assert_eq!(console.claimed(&rescue, &stuck).await.expect("read"), None);
+        let draft = AuditDraft::of("bea", "", "operation.start", &rescue.title);
+        let id = console.accept_after(&rescue, "bea", draft, stuck).await.expect("accepted");
+        let state = async |id: &OperationId| store.operation(id).await.expect("read").expect("there").state;
+        assert_eq!(state(&other.id).await, OperationState::HandedOver);
+        let rows = store.audit_page(None, 20).await.expect("rows");
+        let handed = rows.iter().find(|row| row.action == "operation.hand_over").expect("a row");
+        assert_eq!(handed.actor, "bea");
+        assert!(handed.detail.contains(id.as_str()) && handed.object == other.title, "{handed:?}");
     }
 }

@@ -135,7 +135,7 @@ impl Console {
     /// # Errors
     /// `Forbidden` when the role, the rules for keys, or the kind of token does not allow it.
     pub async fn permit<A: Act>(&self, actor: &Actor, scope: Scope) -> Result<Permit<A>, CoreError> {
-        match refusal(actor, A::ACTION, &scope) {
+        match refusal(actor, A::ACTION, &scope).or_else(|| self.opened_refusal(actor, A::ACTION, &scope)) {
             None => Ok(Permit { actor: actor.clone(), scope, act: PhantomData }),
             Some(why) => {
                 let object = self.scope_object(&scope).await;

@@ -35,8 +35,12 @@ pub struct HostTask {
     pub cluster_token: String,
     /// Names what is set aside: `member/` goes to `aside-<token>` in the data directory.
     pub token: String,
-    /// The operation that removed the member.
+    /// The operation that removed the member, or went on without it.
     pub left_by: OperationId,
+    /// It is a fence: a rescue went on without a member that nobody could reach, whose old etcd may serve old data once it is
+    /// back. Whatever it says then, it is stopped.
+    #[serde(default)]
+    pub rescued: bool,
     /// The last operation that set about it; the console does so once by itself.
     pub attempt: Option<OperationId>,
     /// Why the console left it alone when the host was back, in words; empty if nothing is wrong.

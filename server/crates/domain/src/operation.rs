@@ -23,6 +23,8 @@ pub enum OperationState {
     Running,
     /// Stops at the next step boundary, or sooner where a step is work on many keys.
     Cancelling,
+    /// Rests: the next step begins only once a person says so; the choices are proceed, undo, hand over.
+    Waiting,
     /// Rests: a step failed, or it was cancelled; the choices are retry, skip (where declared), undo, hand over.
     Stuck,
     /// Steps are being taken back.
@@ -51,6 +53,7 @@ impl OperationState {
         match self {
             Self::Running => "running",
             Self::Cancelling => "cancelling",
+            Self::Waiting => "waiting",
             Self::Stuck => "stuck",
             Self::Undoing => "undoing",
             Self::Done => "done",
@@ -61,9 +64,18 @@ impl OperationState {
 
     /// Reads the stored word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Running, Self::Cancelling, Self::Stuck, Self::Undoing, Self::Done, Self::Unwound, Self::HandedOver]
-            .into_iter()
-            .find(|s| s.as_str() == word)
+        [
+            Self::Running,
+            Self::Cancelling,
+            Self::Waiting,
+            Self::Stuck,
+            Self::Undoing,
+            Self::Done,
+            Self::Unwound,
+            Self::HandedOver,
+        ]
+        .into_iter()
+        .find(|s| s.as_str() == word)
     }
 }
 
@@ -78,6 +90,10 @@ pub enum LogKind {
     Succeeded,
     /// A step failed; the detail says why.
     Failed,
+    /// The next step waits for a person; the detail says what is asked.
+    Paused,
+    /// A person let it begin.
+    Proceeded,
     /// A person skipped a failed step.
     Skipped,
     /// A person asked to stop at the next boundary, or within the step where that can be.
@@ -105,6 +121,8 @@ impl LogKind {
             Self::Started => "started",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
+            Self::Paused => "paused",
+            Self::Proceeded => "proceeded",
             Self::Skipped => "skipped",
             Self::CancelRequested => "cancel_requested",
             Self::Cancelled => "cancelled",
@@ -123,6 +141,8 @@ impl LogKind {
             Self::Started,
             Self::Succeeded,
             Self::Failed,
+            Self::Paused,
+            Self::Proceeded,
             Self::Skipped,
             Self::CancelRequested,
             Self::Cancelled,
@@ -185,6 +205,8 @@ pub enum StepState {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
+    /// Let the step begin that waits for it.
+    Proceed,
     /// Go on (or try the failed step again).
     Retry,
     /// Leave the failed step out.
@@ -199,11 +221,13 @@ pub enum Choice {
 
 impl Choice {
     /// All choices.
-    pub const ALL: [Choice; 5] = [Choice::Retry, Choice::Skip, Choice::Undo, Choice::Cancel, Choice::HandOver];
+    pub const ALL: [Choice; 6] =
+        [Choice::Proceed, Choice::Retry, Choice::Skip, Choice::Undo, Choice::Cancel, Choice::HandOver];
 
     /// As it stands in the URL.
     pub fn as_str(self) -> &'static str {
         match self {
+            Choice::Proceed => "proceed",
             Choice::Retry => "retry",
             Choice::Skip => "skip",
             Choice::Undo => "undo",
@@ -244,7 +268,7 @@ pub struct OperationSummary {
     pub steps_total: u32,
     /// Title of the step it is at.
     pub current: String,
-    /// Why it is stuck; empty otherwise.
+    /// Why it is stuck, or what it waits for; empty otherwise.
     pub reason: String,
     /// Whether the result held for 30 s after `done`; none while that is open.
     #[serde(default)]

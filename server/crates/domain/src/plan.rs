@@ -176,6 +176,16 @@ pub enum DiffChange {
     Removed,
 }
 
+/// What a person is asked before a step begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Question {
+    /// The button ("Open to clients").
+    pub label: String,
+    /// What was reached, and what pressing it means.
+    pub sentence: String,
+}
+
 /// One numbered step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -194,6 +204,9 @@ pub struct PlanStep {
     pub undo: Vec<EffectView>,
     /// Whether a person may skip it when it is stuck.
     pub skippable: bool,
+    /// It begins only once a person let it; none if it begins by itself.
+    #[serde(default)]
+    pub waits: Option<Question>,
 }
 
 /// A plan as `POST /plans` answers.
@@ -242,7 +255,7 @@ pub struct PlanRequest {
     pub kind: String,
     /// Its parameters: `InstallParams` for `install_cluster`, `AddMemberParams` for `add_member`, `MemberParams` for
     /// `promote_member` and `move_leader`, `AdoptParams`, `CopyKeysParams`, `DeleteKeysParams`, `ImportKeysParams`, `FinishRemovalParams`, `RemoveMemberParams`, `RepairParams`,
-    /// `ReplaceMemberParams`, `RestartParams` for `rolling_restart`, `SettingsParams` for `edit_settings`, `ShrinkParams`,
+    /// `ReplaceMemberParams`, `RescueParams` for `rescue_cluster`, `RestartParams` for `rolling_restart`, `RestoreInPlaceParams`, `RestoreNewParams`, `ReturnParams` for `return_from_restore`, `SettingsParams` for `edit_settings`, `ShrinkParams`,
     /// `UninstallParams`, `UpdateUrlsParams` for `update_member_urls`.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub params: serde_json::Value,

@@ -1,14 +1,25 @@
 //! Snapshots and where they are kept. Invariant: nothing here holds a secret or a key's value; what is good is said by
 //! `Snapshot::state` alone. Which ones are kept is reckoned in `retention`, and what a restore asks for stands in `restore`.
 
+mod health;
+mod marks;
+mod opened;
 mod restore;
 mod retention;
 mod schedule;
+mod survivors;
 mod vault;
 
-pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams};
+pub use health::BackupHealth;
+pub use marks::reckon_bump;
+pub use opened::{OpenedSnapshot, OpeningPhase, TakeKeys};
+pub use restore::{Bump, RescueParams, RescueWay, RestoreInPlaceParams, RestoreNewParams, ReturnParams};
 pub use retention::{Kept, Retention};
-pub use schedule::{NewSchedule, Schedule};
+pub use schedule::{NewSchedule, NextRun, Schedule};
+pub use survivors::{
+    LogEnd, LogPosition, Presence, Remains, Survivor, Survivors, WayOut, comes_back, lost_with_database, lost_with_log,
+    lost_with_snapshot, rank, ways_out,
+};
 pub use vault::{NewVault, Vault, VaultPlace};
 
 use crate::{
@@ -158,22 +169,16 @@ pub struct MemberFiles {
     pub problem: String,
 }
 
-/// How the newest good snapshots of a cluster stand; shown on every page of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+/// What lies beside a snapshot in its vault, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct BackupHealth {
-    /// When the newest good one was begun.
-    pub last_good: Option<Timestamp>,
-    /// There should be a newer one by a schedule, for which this moment is when it was due.
-    pub overdue_since: Option<Timestamp>,
-    /// Why the newest try failed; empty if it did not.
+pub struct Bundle {
+    /// The manifest; none where it is not there.
+    pub manifest: Option<Manifest>,
+    /// The members' files; none of a snapshot that was uploaded.
+    pub members: Vec<MemberFiles>,
+    /// Why the members' files could not be read, in words; empty if they were, or are none.
     pub problem: String,
-    /// When the newest drill ended well.
-    pub last_drill: Option<Timestamp>,
-    /// Why the newest drill failed; empty if it did not.
-    pub drill_problem: String,
-    /// Whether any schedule is on.
-    pub scheduled: bool,
 }
 
 /// A restore that was tried out.

@@ -148,6 +148,12 @@ impl Access {
         self.tls.is_some()
     }
 
+    /// The login alone: for a member that is reached without TLS and without leaving this machine.
+    #[must_use]
+    pub fn login_alone(&self) -> Self {
+        Self { tls: None, login: self.login.clone() }
+    }
+
     /// Whether it has a login.
     pub fn has_login(&self) -> bool {
         self.login.is_some()

@@ -88,6 +88,12 @@ impl EtcdError {
         self.is_refusal("permission denied")
     }
 
+    /// Whether a login is missing, is not taken, or may not do what was asked.
+    pub fn is_about_login(&self) -> bool {
+        let words = ["user name is empty", "user name not found", "authentication failed", "invalid auth token"];
+        self.is_denied() || words.iter().any(|words| self.is_refusal(words))
+    }
+
     /// Whether the request is larger than the member takes (`--max-request-bytes`).
     pub fn is_too_large(&self) -> bool {
         self.is_refusal("request is too large") || self.is_refusal("trying to send message larger than max")

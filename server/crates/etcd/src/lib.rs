@@ -6,6 +6,7 @@
 
 mod access;
 mod client;
+mod content;
 mod endpoint;
 mod error;
 mod http;
@@ -18,11 +19,15 @@ mod members;
 mod membership;
 mod patroni;
 mod permissions;
+mod snapshot;
 mod status;
+pub mod stride;
+pub mod window;
 mod wire;
 
 pub use access::{Access, BadMaterial, Material};
 pub use client::MemberClient;
+pub use content::{ContentAt, content, content_by};
 pub use endpoint::{MemberEndpoint, Via};
 pub use error::EtcdError;
 pub use etcd_client;
@@ -33,4 +38,5 @@ pub use leases::LeaseReply;
 pub use log_line::LogLine;
 pub use members::{Consistency, ListedMember, MemberList, bootstrap_member_id};
 pub use permissions::Granted;
+pub use snapshot::{SnapshotChunk, SnapshotStream};
 pub use status::{Alarm, StatusReply, alarms};

@@ -1,12 +1,9 @@
 //! What becomes of a record that is imported. Invariant: pure; the preview, the plan and the operation itself ask here, so that
 //! what was shown is what is done. A key that has its value already is left alone, so doing it twice does it once.
 
-use crate::{
-    files::{EtcdctlHeader, ExportError, FileFormat, ImportError, Record, Writer, read},
-    stride::less,
-};
+use crate::files::{EtcdctlHeader, ExportError, FileFormat, ImportError, Record, Writer, read};
 use quorate_domain::keys::{ImportMode, ImportWhat, KEY_MAX, Key, VALUE_MAX};
-use quorate_etcd::{EtcdError, MemberClient, Pair};
+use quorate_etcd::{EtcdError, MemberClient, Pair, stride::less};
 use std::{collections::BTreeMap, io::Cursor, time::Duration};
 
 /// The most keys of one transaction; etcd takes 128 (`--max-txn-ops`).

@@ -5,7 +5,6 @@
 mod follow;
 mod list;
 mod task;
-mod window;
 
 use crate::{
     budget::{Budget, OverBudget, Share},

@@ -15,7 +15,6 @@ mod matcher;
 mod merge;
 pub mod pager;
 mod reader;
-mod stride;
 mod visible;
 
 pub use budget::Budget;

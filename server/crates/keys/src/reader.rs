@@ -2,11 +2,10 @@
 //! the revision of the first; where etcd has compacted that away the reading fails, because a file or a comparison of two
 //! revisions is neither. Pages follow from the bytes of those before; a page that failed can be asked of another member.
 
-use crate::{
-    stride::{Size, Stride, less},
-    visible::KeyRange,
+use quorate_etcd::{
+    EtcdError, MemberClient, Range, RangeEnd, RangeReply,
+    stride::{KeyRange, Size, Stride, less},
 };
-use quorate_etcd::{EtcdError, MemberClient, Range, RangeEnd, RangeReply};
 use std::time::Duration;
 
 /// Answers with values.
@@ -73,8 +72,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stride::FIRST;
-    use quorate_etcd::Pair;
+    use quorate_etcd::{Pair, stride::FIRST};
 
     fn reply(keys: &[&str], size: usize, more: bool) -> RangeReply {
         let pair = |key: &&str| Pair { key: key.as_bytes().to_vec(), value: vec![0; size], ..Pair::default() };

@@ -4,9 +4,7 @@
 
 use quorate_domain::keys::Key;
 use quorate_etcd::RangeEnd;
-
-/// A range of keys: the first one, and the one before which it ends; no end means the last key there is.
-pub type KeyRange = (Vec<u8>, Option<Vec<u8>>);
+pub use quorate_etcd::stride::KeyRange;
 
 /// The keys that may be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,20 +1,22 @@
 //! What the engine is given by `core`: hosts to reach, somebody to tell, a place to put a new cluster. Invariant: the
 //! engine never reads users, sessions or secrets by itself.
 
-use crate::effect::{HostPart, NewCluster};
+use crate::effect::{ClusterTarget, HostPart, NewCluster};
 use async_trait::async_trait;
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, SecretId, Timestamp,
+    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, SecretId, SnapshotId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::HostSummary,
     host_task::HostTask,
     operation::{LogEntry, OutputLine, Progress},
+    snapshots::{Content, Snapshot},
     wide::Wide,
 };
 use quorate_etcd::Access;
 use quorate_remote::Target;
 use quorate_store::{KeptKeyFile, StoreError};
 use secrecy::SecretString;
+use std::path::{Path, PathBuf};
 
 /// Hosts and clusters as the console knows them.
 #[async_trait]
@@ -94,6 +96,52 @@ pub trait Inventory: Send + Sync {
     /// In words.
     async fn record_quota(&self, id: &ClusterId, quota: Wide) -> Result<(), String>;
 
+    /// Notes the token of a cluster.
+    ///
+    /// # Errors
+    /// In words.
+    async fn record_token(&self, id: &ClusterId, token: &str) -> Result<(), String>;
+
+    /// A snapshot as the console knows it.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, StoreError>;
+
+    /// Reads a snapshot out of its vault into a file of the console's machine: decrypted, its digest right. A second call
+    /// for the same file changes nothing; the caller removes it.
+    ///
+    /// # Errors
+    /// In words.
+    async fn fetch_snapshot(&self, id: &SnapshotId, to: &Path) -> Result<(), String>;
+
+    /// Takes a snapshot of one member into the default vault; a second call of the same operation finds the first one's.
+    ///
+    /// # Errors
+    /// In words.
+    async fn save_snapshot(&self, by: &OperationId, cluster: &ClusterId, member: &str) -> Result<Snapshot, String>;
+
+    /// What a member has, gone through now.
+    ///
+    /// # Errors
+    /// In words.
+    async fn content(&self, cluster: &ClusterTarget, member: &str) -> Result<Content, String>;
+
+    /// The revisions that a cluster was seen at, oldest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn revision_marks(&self, cluster: &ClusterId) -> Result<Vec<(Timestamp, Wide)>, StoreError>;
+
+    /// The newest good snapshot of a cluster.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn newest_snapshot(&self, cluster: &ClusterId) -> Result<Option<Snapshot>, StoreError>;
+
+    /// A folder of the console's machine for what comes out of a vault and goes on to a host.
+    fn vault_scratch(&self) -> PathBuf;
+
     /// A task that a removal left on a host.
     ///
     /// # Errors
@@ -158,7 +206,7 @@ pub trait Inventory: Send + Sync {
     fn download_url(&self) -> String;
 
     /// Where archives that are pushed are kept.
-    fn release_cache(&self) -> std::path::PathBuf;
+    fn release_cache(&self) -> PathBuf;
 }
 
 /// Told after the log has it; must not block.

@@ -4,17 +4,20 @@
 mod host_task;
 mod keys;
 mod member;
+mod snapshot;
 
 pub use host_task::HostPart;
 pub(crate) use keys::below;
 pub use keys::{FileOf, KeysCall};
 pub(crate) use member::LEARNER_PROMOTED;
 pub use member::{MemberCall, MemberRef};
+pub use snapshot::{SnapshotRef, SnapshotWork};
 
 use quorate_domain::{
     HostId, SecretId,
     cluster::{ClusterMemberRecord, ClusterRecord, Layout, Reach, Scheme},
     host::HostSummary,
+    snapshots::Content,
     version::{Arch, Version},
     wide::Wide,
 };
@@ -123,19 +126,22 @@ pub struct MemberTarget {
     pub client_url: String,
     /// Its peer URL.
     pub peer_url: String,
+    /// It serves clients on its host's loopback only, so it is reached through SSH whatever the cluster's reach is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub loopback: bool,
 }
 
 impl From<&ClusterMemberRecord> for MemberTarget {
     fn from(record: &ClusterMemberRecord) -> Self {
         let ClusterMemberRecord { name, host, client_url, peer_url, .. } = record.clone();
-        Self { name, host, client_url, peer_url }
+        Self { name, host, client_url, peer_url, loopback: false }
     }
 }
 
 impl MemberTarget {
     /// As the console keeps it, with its data in `data_dir` and all else as the guide has it.
     pub fn record(self, data_dir: impl Into<String>) -> ClusterMemberRecord {
-        let Self { name, host, client_url, peer_url } = self;
+        let Self { name, host, client_url, peer_url, .. } = self;
         let layout = Layout::default();
         ClusterMemberRecord { name, host, client_url, peer_url, data_dir: data_dir.into(), layout }
     }
@@ -250,6 +256,8 @@ pub enum Effect {
         /// What.
         call: KeysCall,
     },
+    /// Snapshots are taken, and brought where they are restored.
+    Snapshot(SnapshotWork),
     /// The console notes where the cluster's members are expected.
     RecordMembers {
         /// All of them, in their order.
@@ -259,6 +267,11 @@ pub enum Effect {
     RecordQuota {
         /// In bytes.
         quota: Wide,
+    },
+    /// The console notes the cluster's token.
+    RecordToken {
+        /// `initial-cluster-token`.
+        token: String,
     },
     /// The console notes what is to be done on a host that is not reached, and does it once the host is back.
     LeaveHostTask(HostPart),
@@ -331,6 +344,15 @@ pub enum Condition {
         member: MemberRef,
         /// It may be this many raft entries behind.
         entries: u64,
+    },
+    /// What a member has is what a snapshot had.
+    ContentIs {
+        /// The cluster.
+        cluster: ClusterTarget,
+        /// The member's name.
+        member: String,
+        /// Live keys and their digest.
+        content: Content,
     },
     /// The others keep quorum while this member is down.
     CanStop {

@@ -18,6 +18,7 @@ use quorate_domain::{
     config::MemberConfig,
     operation::{LogKind, OperationState, Progress, StepState},
     patroni::PatroniScope,
+    snapshots::Survivors,
 };
 use quorate_store::{NewOperation, OperationRow, Store, StoreError};
 use serde_json::Value;
@@ -120,6 +121,19 @@ impl Engine {
     /// No such cluster, or nobody answered.
     pub async fn patroni(&self, cluster: &ClusterId) -> Result<Vec<PatroniScope>, PlanError> {
         self.0.planner.patroni(cluster).await
+    }
+
+    /// What is left of a cluster without quorum, and what each way out would lose. Changes nothing.
+    ///
+    /// # Errors
+    /// No such cluster, or the store failed.
+    pub async fn survivors(&self, cluster: &ClusterId) -> Result<Survivors, PlanError> {
+        kinds::rescue_cluster::survivors(&self.0.planner, cluster).await
+    }
+
+    /// What plans look with.
+    pub fn planner(&self) -> &Planner {
+        &self.0.planner
     }
 
     /// What lies on the hosts of a cluster, read now, and where it differs from what is expected. Changes nothing.
@@ -275,6 +289,10 @@ impl Engine {
     async fn forward(&self, row: &OperationRow, progress: &Progress) -> Result<Pass, OperationError> {
         let Some(number) = progress.next_step() else { return Ok(Pass::Rests) };
         let plan = parse_plan(row)?;
+        if let (Some(question), StepState::Waiting) = (&plan.steps[number].waits, progress.steps[number]) {
+            self.log(&row.id, number, LogKind::Paused, &question.sentence).await?;
+            return Ok(Pass::Rests);
+        }
         self.log(&row.id, number, LogKind::Started, "").await?;
         let lanes = &plan.steps[number].lanes;
         let result = self.run_lanes(row, number, lanes, |lane| (lane.unless.as_ref(), &lane.actions)).await;

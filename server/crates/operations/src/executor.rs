@@ -21,6 +21,7 @@ mod failure;
 mod key_calls;
 mod member_calls;
 mod printed;
+mod snapshot_calls;
 
 /// Takes lines of output as they come.
 pub type OutputSink = Arc<dyn Fn(&str, String) + Send + Sync>;
@@ -189,11 +190,15 @@ impl Executor {
             }
             Effect::Guard { condition, otherwise } => match self.holds(place, condition).await? {
                 Ok(()) => Ok(()),
-                Err(_) => Err(OperationError::Verify(format!("{}: {otherwise}", place.name()))),
+                Err(why) => {
+                    self.say(place, why);
+                    Err(OperationError::Verify(format!("{}: {otherwise}", place.name())))
+                }
             },
             Effect::Wait { condition, deadline_seconds } => self.wait(place, condition, *deadline_seconds).await,
             Effect::Canary { cluster, key } => self.canary(place, cluster, key).await,
             Effect::Keys { cluster, call } => self.keys_call(place, cluster, call).await,
+            Effect::Snapshot(work) => self.snapshot_work(place, work).await,
             Effect::Member { cluster, call, deadline_seconds } => {
                 self.member_call(place, cluster, call, seconds(*deadline_seconds)).await
             }
@@ -201,6 +206,7 @@ impl Executor {
             | Effect::ForgetCluster { .. }
             | Effect::RecordMembers { .. }
             | Effect::RecordQuota { .. }
+            | Effect::RecordToken { .. }
             | Effect::LeaveHostTask(_)
             | Effect::CloseHostTask(_) => self.note(place, effect).await.map_err(OperationError::Verify),
         }
@@ -225,6 +231,7 @@ impl Executor {
             }
             Effect::RecordMembers { members } => inventory.record_members(id, members).await?,
             Effect::RecordQuota { quota } => inventory.record_quota(id, *quota).await?,
+            Effect::RecordToken { token } => inventory.record_token(id, token).await?,
             Effect::LeaveHostTask(part) => {
                 inventory.leave_host_task(&self.task.operation, id, part).await?;
                 self.say(place, format!("{} is waited for; the rest is done once it is back", part.host_name));
@@ -306,6 +313,9 @@ impl Executor {
                 return Ok(self.caught_up(cluster, member, *entries).await);
             }
             Condition::CanStop { cluster, member } => return Ok(self.can_stop(cluster, member).await),
+            Condition::ContentIs { cluster, member, content } => {
+                return Ok(self.content_is(cluster, member, content).await);
+            }
         };
         let (name, host) = self.host(place).await?;
         let command = Command::new(argv.iter().cloned()).root().deadline(Duration::from_secs(15));

@@ -14,6 +14,10 @@ pub mod promote_member;
 pub mod remove_member;
 pub mod repair_drift;
 pub mod replace_member;
+pub mod rescue_cluster;
+pub mod restore_in_place;
+pub mod restore_new;
+pub mod return_from_restore;
 pub mod rolling_restart;
 pub mod shrink_cluster;
 pub mod uninstall_cluster;
@@ -43,6 +47,11 @@ pub trait Kind: Send + Sync {
     /// Parameters that cannot be right. Facts that forbid a start are failed checks of the plan, not errors.
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError>;
 
+    /// Whether a start hands over another operation of the same cluster that rests stuck, instead of being refused.
+    fn takes_over(&self) -> bool {
+        false
+    }
+
     /// For how long a client may wait for its writes while `plan` runs.
     fn gap(&self, _plan: &Plan) -> Gap {
         Gap::HANDOVER
@@ -70,6 +79,10 @@ pub fn all() -> Vec<Box<dyn Kind>> {
         Box::new(remove_member::RemoveMember),
         Box::new(repair_drift::RepairDrift),
         Box::new(replace_member::ReplaceMember),
+        Box::new(rescue_cluster::RescueCluster),
+        Box::new(restore_in_place::RestoreInPlace),
+        Box::new(restore_new::RestoreNew),
+        Box::new(return_from_restore::ReturnFromRestore),
         Box::new(rolling_restart::RollingRestart),
         Box::new(shrink_cluster::ShrinkCluster),
         Box::new(uninstall_cluster::UninstallCluster),

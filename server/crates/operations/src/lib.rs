@@ -20,9 +20,11 @@ pub mod plan;
 mod provision;
 pub mod recovery;
 pub mod render;
+mod restoring;
 pub mod runbook;
 pub mod shell;
 pub mod steps;
+pub mod survivor;
 
 pub use context::{EngineEvents, Inventory, Planner};
 pub use engine::Engine;

@@ -26,6 +26,9 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// What the way to it may take: a host that is gone must not hold up what the others say.
 const WAY: Duration = Duration::from_secs(5);
 
+/// Where a member listens that is not open to clients.
+pub(crate) const LOOPBACK: &str = "127.0.0.1";
+
 /// A cluster as its members say it is at one moment.
 #[derive(Clone, Debug)]
 pub struct Observed {
@@ -83,11 +86,12 @@ impl Planner {
     /// In words: no way to its host, or a URL that is none.
     pub async fn client(&self, cluster: &ClusterTarget, member: &MemberTarget) -> Result<MemberClient, String> {
         let via = match (cluster.reach, &member.host) {
-            (Reach::Direct, _) => Via::Direct,
-            (Reach::Ssh, None) => return Err("the console knows no host for it to go through".into()),
-            (Reach::Ssh, Some(host)) => {
+            (Reach::Direct, _) if !member.loopback => Via::Direct,
+            (_, None) => return Err("the console knows no host for it to go through".into()),
+            (_, Some(host)) => {
                 let host = self.connect(host, &member.name).await.map_err(|e| e.to_string())?;
                 let (address, port) = split_url(&member.client_url)?;
+                let address = if member.loopback { LOOPBACK.to_owned() } else { address };
                 Via::Unix(host.tunnel(&address, port).await.map_err(|e| e.to_string())?)
             }
         };
@@ -199,6 +203,7 @@ pub(crate) fn stranger(listed: &ListedMember) -> MemberTarget {
         host: None,
         client_url: listed.client_urls.first().cloned().unwrap_or_default(),
         peer_url: listed.peer_urls.first().cloned().unwrap_or_default(),
+        loopback: false,
     }
 }
 
@@ -326,6 +331,7 @@ mod tests {
             host: Some(HostId::from_random([n; 10])),
             client_url: String::new(),
             peer_url: format!("http://10.0.0.{n}:2380"),
+            loopback: false,
         };
         let cluster = ClusterTarget {
             name: "demo".into(),
@@ -351,6 +357,7 @@ mod tests {
             host: Some(HostId::from_random([1; 10])),
             client_url: client.into(),
             peer_url: peer.into(),
+            loopback: false,
         };
         let (old, new) = (member("http://10.0.0.1:2380", "old"), member("http://10.0.0.1:2390", "new"));
         let cluster = |members: [&MemberTarget; 2]| ClusterTarget {

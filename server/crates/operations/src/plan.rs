@@ -7,7 +7,7 @@ use crate::{
 };
 use quorate_domain::{
     ClusterId, HostId,
-    plan::{Check, OperationClass, Verdict},
+    plan::{Check, OperationClass, Question, Verdict},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,7 +44,14 @@ impl Lane {
 impl Step {
     /// A step that nobody may leave out.
     pub fn of(key: impl Into<String>, title: impl Into<String>, lanes: Vec<Lane>) -> Self {
-        Self { key: key.into(), title: title.into(), lanes, skippable: false }
+        Self { key: key.into(), title: title.into(), lanes, skippable: false, waits: None }
+    }
+
+    /// It begins only once a person pressed this.
+    #[must_use]
+    pub fn after(mut self, question: Question) -> Self {
+        self.waits = Some(question);
+        self
     }
 }
 
@@ -60,6 +67,9 @@ pub struct Step {
     /// Whether a person may leave it out when it is stuck.
     #[serde(default)]
     pub skippable: bool,
+    /// What a person is asked before it begins; it rests until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Question>,
 }
 
 /// A whole plan.
@@ -165,6 +175,7 @@ pub(crate) mod tests {
                     diagnose: vec![],
                 }],
                 skippable: false,
+                waits: None,
             }],
             checks: vec![Check {
                 name: "clock".into(),
@@ -196,7 +207,8 @@ pub(crate) mod tests {
     #[test]
     fn effects_params_and_undo_move_the_digest() {
         let plan = sample();
-        let changes: [fn(&mut Plan); 4] = [
+        let changes: [fn(&mut Plan); 5] = [
+            |p| p.steps[0].waits = Some(Question { label: "Go on".into(), sentence: "All is well.".into() }),
             |p| p.params = serde_json::json!({"name": "other"}),
             |p| p.steps[0].lanes[0].actions = vec![Run::new(["false"]).into()],
             |p| p.steps[0].lanes[0].undo = vec![Run::new(["true"]).into()],

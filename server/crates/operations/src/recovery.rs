@@ -62,6 +62,7 @@ mod tests {
             row(2, OperationState::Undoing, "known"),
             row(3, OperationState::Cancelling, "other"),
             row(4, OperationState::Stuck, "other"),
+            row(5, OperationState::Waiting, "known"),
         ];
         let decided = plan(&rows, |kind, version| kind == "known" && version == 1);
         assert_eq!(decided.len(), 3);

@@ -1,7 +1,7 @@
 //! A plan as a person reads it. Invariant: made from the same data that the executor runs, nothing is added or hidden.
 
 use crate::{
-    effect::{Action, Condition, Effect, Place},
+    effect::{Action, Condition, Effect, Place, SnapshotWork},
     plan::{Lane, Plan, Step},
     runbook, shell,
 };
@@ -40,6 +40,7 @@ fn step_view(step: &Step, index: u32) -> PlanStep {
         effects: of(|lane| &lane.actions, true),
         undo: of(|lane| &lane.undo, false),
         skippable: step.skippable,
+        waits: step.waits.clone(),
     }
 }
 
@@ -87,6 +88,8 @@ fn effect_view(action: &Action, lane: &Lane, forward: bool) -> EffectView {
         },
         Effect::Keys { call, .. } => EffectView::Etcd { call: call.words() },
         Effect::Member { call, .. } => EffectView::Etcd { call: call.words() },
+        Effect::Snapshot(work) => snapshot_view(work, host),
+        Effect::RecordToken { token } => EffectView::Record { what: format!("the console knows the token {token}") },
         Effect::RecordMembers { members } => {
             let names: Vec<&str> = members.iter().map(|m| m.name.as_str()).collect();
             EffectView::Record { what: format!("the console expects the members {}", names.join(", ")) }
@@ -109,6 +112,30 @@ fn effect_view(action: &Action, lane: &Lane, forward: bool) -> EffectView {
     }
 }
 
+fn snapshot_view(work: &SnapshotWork, host: String) -> EffectView {
+    match work {
+        SnapshotWork::Save { member, .. } => {
+            EffectView::Etcd { call: format!("snapshot save of {member} into the console's default vault") }
+        }
+        SnapshotWork::Fetch(snapshot) => {
+            EffectView::Record { what: format!("the console reads {} out of its vault", snapshot.name) }
+        }
+        SnapshotWork::Bring { snapshot, path } => EffectView::Run {
+            host,
+            command: format!("# the console pushes {} (SHA-256 {}) to {path}", snapshot.name, snapshot.sha256),
+            unless: String::new(),
+        },
+        SnapshotWork::Carry { from_name, source, path, .. } => EffectView::Run {
+            host,
+            command: format!("# the console carries {source} from {from_name} to {path}"),
+            unless: String::new(),
+        },
+        SnapshotWork::Release(snapshot) => {
+            EffectView::Record { what: format!("the console removes its own copy of {}", snapshot.name) }
+        }
+    }
+}
+
 /// A condition in words.
 pub fn condition_words(condition: &Condition) -> String {
     match condition {
@@ -125,6 +152,12 @@ pub fn condition_words(condition: &Condition) -> String {
         ),
         Condition::CaughtUp { member, entries, .. } => {
             format!("{} has nine tenths of the leader's log and is at most {entries} entries behind", member.name)
+        }
+        Condition::ContentIs { member, content, .. } => {
+            format!(
+                "{member} has exactly the {} live keys of the snapshot (digest {:.12}…)",
+                content.keys, content.digest
+            )
         }
         Condition::CanStop { member, .. } => format!("the others keep quorum while {} is down", member.name),
     }

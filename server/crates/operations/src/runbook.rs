@@ -7,9 +7,11 @@ use crate::{
     shell::{line, word},
     steps::service,
 };
+use quorate_domain::HostId;
 use std::fmt::Write as _;
 
 mod members;
+mod snapshots;
 
 /// The script.
 pub fn render(plan: &Plan) -> String {
@@ -28,6 +30,10 @@ pub fn render(plan: &Plan) -> String {
     );
     for (step, number) in plan.steps.iter().zip(1..) {
         let _ = writeln!(out, "\nstep {}", word(&format!("{number} of {}: {}", plan.steps.len(), step.title)));
+        if let Some(question) = &step.waits {
+            let text = format!("{} Press Enter: {}", question.sentence, question.label);
+            let _ = writeln!(out, "echo {} >&2; read -r _ </dev/tty", word(&text));
+        }
         let lanes: Vec<String> = step.lanes.iter().map(|lane| lane_script(plan, lane)).collect();
         out.push_str(&in_parallel(&lanes));
     }
@@ -62,7 +68,7 @@ fn lane_script(plan: &Plan, lane: &Lane) -> String {
     };
     let mut body = String::new();
     for action in &lane.actions {
-        body.push_str(&action_script(login, action));
+        body.push_str(&action_script(&plan.logins, login, action));
     }
     match &lane.unless {
         Some(condition) if !body.is_empty() => {
@@ -98,7 +104,7 @@ fn run_script(login: &Login, run: &Run) -> String {
     }
 }
 
-fn action_script(login: &Login, action: &Action) -> String {
+fn action_script(logins: &[(HostId, Login)], login: &Login, action: &Action) -> String {
     let command = match &action.effect {
         Effect::Run(run) => run_script(login, run),
         Effect::PutFile { path, owner, group, mode, content, .. } => {
@@ -138,6 +144,9 @@ fn action_script(login: &Login, action: &Action) -> String {
         Effect::Canary { cluster, key } => canary_script(login, cluster, key),
         Effect::Member { cluster, call, deadline_seconds } => members::call(login, cluster, call, *deadline_seconds),
         Effect::Keys { cluster, call } => by_hand(cluster, call),
+        Effect::Snapshot(work) => snapshots::work(logins, login, work),
+        // A command, because a lane of nothing else must not be empty.
+        Effect::RecordToken { .. } => ": # in Quorate: nothing; a configuration that differs is shown".to_owned(),
         Effect::RecordQuota { .. } => "# in Quorate: the quota is noted when it changes the cluster".to_owned(),
         Effect::RecordMembers { .. } => {
             "# in Quorate: look at the cluster's page; it follows the member list".to_owned()
@@ -186,6 +195,7 @@ fn condition_script(login: &Login, condition: &Condition) -> String {
             format!("{} </dev/null 2>/dev/null | grep -xF {} >/dev/null", remote(login, argv), word(text.trim()))
         }
         Condition::MembersAgree { cluster, down } => members::healthy(login, cluster, |m| !down.contains(&m.name)),
+        Condition::ContentIs { cluster, member, content } => members::content(login, cluster, member, content),
         Condition::CanStop { cluster, member } => members::healthy(login, cluster, |m| m.name != member.name),
         Condition::CaughtUp { cluster, member, entries } => members::caught_up(login, cluster, member, *entries),
     }

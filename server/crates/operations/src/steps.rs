@@ -4,6 +4,9 @@
 pub mod accounts;
 pub mod binaries;
 pub mod files;
+pub mod hold;
+pub mod rescue;
+pub mod restore;
 pub mod service;
 
 use crate::effect::{Action, Condition, Run};
@@ -26,6 +29,11 @@ impl Part {
         undo.append(&mut self.undo);
         self.undo = undo;
         self
+    }
+
+    /// One command that needs no undo, and nothing once `condition` holds.
+    pub fn run_unless(run: Run, condition: Condition) -> Part {
+        Part { actions: vec![Action::from(run).unless(condition)], undo: Vec::new() }
     }
 
     /// One command that needs no undo.
@@ -54,6 +62,11 @@ pub const HOST_DIR: &str = "/var/lib/quorate";
 /// Where replaced files of the operation with this token are kept until nobody wants them back.
 pub fn undo_dir(token: &str) -> String {
     format!("{HOST_DIR}/undo/{token}")
+}
+
+/// Where a restore with this token notes at which revision it began.
+pub fn restored_note(token: &str) -> String {
+    format!("{}/restored-at", undo_dir(token))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 mod digests;
 mod fetch;
 
-pub use fetch::{Release, fetch_digest, fetch_release};
+pub use fetch::{Release, fetch_digest, fetch_release, holds};
 
 use quorate_domain::version::{Arch, Version};
 

@@ -197,6 +197,15 @@ impl Tx {
         self.change(query, "changing a cluster", || StoreError::not_found("cluster", id)).await
     }
 
+    /// Notes the cluster's `initial-cluster-token`.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn set_cluster_token(&mut self, id: &ClusterId, token: &str) -> Result<()> {
+        let query = sqlx::query("UPDATE clusters SET token = ? WHERE id = ?").bind(token).bind(id.as_str());
+        self.change(query, "changing a cluster", || StoreError::not_found("cluster", id)).await
+    }
+
     /// Notes the version the cluster runs now.
     ///
     /// # Errors

@@ -133,7 +133,7 @@ pub enum StoreError {
 }
 
 /// Which field a broken unique rule belongs to, by the columns that SQLite names.
-const UNIQUE_RULES: [(&str, &str, &str); 8] = [
+const UNIQUE_RULES: [(&str, &str, &str); 11] = [
     ("users.name", "name", "a user of this name is there already"),
     ("hosts.name", "name", "a host of this name is there already"),
     ("hosts.address", "target", "a host with this address and port is there already"),
@@ -141,6 +141,9 @@ const UNIQUE_RULES: [(&str, &str, &str); 8] = [
     ("cluster_members.host", "host", "the host carries a member of a cluster already"),
     ("cluster_members.cluster", "members", "two members have the same name"),
     ("operations.cluster", "cluster", "the cluster has an unfinished operation already"),
+    ("snapshots.cluster", "", "a snapshot of this cluster is being taken already"),
+    ("snapshots.vault", "name", "a snapshot of this name is in the vault already"),
+    ("vaults.name", "name", "a vault of this name is there already"),
     ("operation_hosts.host", "host", "the host has an unfinished operation already"),
 ];
 

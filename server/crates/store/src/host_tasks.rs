@@ -10,13 +10,14 @@ use crate::{
 use quorate_domain::{ClusterId, HostId, HostTaskId, host_task::HostTask};
 use sqlx::sqlite::SqliteRow;
 
-// Who set about a task is seen in the operations themselves: there is no second place that could say something else.
+// Who left a task and who set about it is seen in the operations themselves: there is no second place that could say something else.
 macro_rules! select {
     ($tail:literal) => {
         sqlx::query(concat!(
             "SELECT t.id, t.host, hosts.name AS host_name, t.cluster, t.cluster_name, t.member, t.peer_url, t.data_dir, t.layout,
                  t.cluster_token,
                  t.token, t.left_by, t.problem, t.created_at,
+                 EXISTS (SELECT 1 FROM operations o WHERE o.id = t.left_by AND o.kind = 'rescue_cluster') AS rescued,
                  (SELECT o.id FROM operations o WHERE o.kind = 'finish_removal'
                      AND json_extract(o.view_json, '$.params.task') = t.id ORDER BY o.seq DESC LIMIT 1) AS attempt
              FROM host_tasks t JOIN hosts ON hosts.id = t.host ",
@@ -41,6 +42,7 @@ fn task(row: &SqliteRow) -> Result<HostTask> {
         cluster_token: row.cell("cluster_token")?,
         token: row.cell("token")?,
         left_by: row.parsed("left_by")?,
+        rescued: row.cell("rescued")?,
         attempt: row.parsed_opt("attempt")?,
         problem: row.cell("problem")?,
         created_at: row.at("created_at")?,
@@ -97,7 +99,7 @@ impl Tx {
     }
 
     /// Leaves a task. The same one (by host, data directory and token) stays as it is; one of an earlier removal gives
-    /// way. `host_name` and `attempt` are ignored: they follow from other rows.
+    /// way. `host_name`, `rescued` and `attempt` are ignored: they follow from other rows.
     ///
     /// # Errors
     /// `NotFound` when the host is not registered.

@@ -12,6 +12,7 @@ mod cluster_events;
 mod clusters;
 mod codes;
 mod data_dir;
+mod drills;
 mod error;
 mod host_tasks;
 mod hosts;
@@ -21,14 +22,18 @@ mod key_rules;
 mod key_undo;
 mod operations;
 mod prune;
+mod revision_marks;
 mod seal;
 mod secrets;
 mod sessions;
 mod settings;
+mod snapshot_schedules;
+mod snapshots;
 mod store;
 mod tokens;
 mod tx;
 mod users;
+mod vaults;
 
 pub use audit::NewAudit;
 pub use cluster_events::NewClusterEvent;
@@ -44,12 +49,15 @@ pub use operations::{
     output::{LINE_MAX, NewOutput, STEP_OUTPUT_MAX},
 };
 pub use prune::{EVENT_DAYS, OUTPUT_DAYS, Pruned};
+pub use revision_marks::{DENSE_MARK_DAYS, MARK_DAYS};
 pub use secrets::CLUSTER_ACCESS;
 pub use sessions::SessionRow;
+pub use snapshots::SnapshotFilter;
 pub use store::Store;
 pub use tokens::TokenRow;
 pub use tx::Tx;
 pub use users::UserRow;
+pub use vaults::{VAULT_IDENTITY, VAULT_SECRET, VaultRow};
 
 /// What every method of this crate answers with.
 type Result<T, E = StoreError> = std::result::Result<T, E>;

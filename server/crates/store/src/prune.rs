@@ -1,8 +1,8 @@
-//! What is thrown away. Invariant: status events after 90 days, output of ended operations after 30, whatever has
+//! What is thrown away. Invariant: status events, marks of revisions and rows of snapshots that came to nothing after 90 days, output of ended operations after 30, whatever has
 //! expired at once, and the oldest of kept values where there are too many; audit rows, operations and their logs never. Deletes go in small transactions, so that nobody who
 //! writes waits long.
 
-use crate::{Result, Store, StoreError, key_undo::ROOM, tx::Query};
+use crate::{DENSE_MARK_DAYS, MARK_DAYS, Result, Store, StoreError, key_undo::ROOM, tx::Query};
 use quorate_domain::Timestamp;
 use sqlx::{Executor, Row};
 
@@ -32,6 +32,10 @@ pub struct Pruned {
     pub key_undos: u64,
     /// Files of keys.
     pub key_files: u64,
+    /// Marks of revisions: too old ones, and of older hours all but the last.
+    pub revision_marks: u64,
+    /// Snapshots that came to nothing.
+    pub failed_snapshots: u64,
 }
 
 impl Store {
@@ -105,8 +109,44 @@ impl Store {
                 sqlx::query("DELETE FROM key_files WHERE rowid IN (SELECT rowid FROM key_files WHERE until <= ? LIMIT min(?, 1))")
             })
             .await?;
+        let old_marks = self
+            .delete_old(before(MARK_DAYS), || {
+                sqlx::query(
+                    "DELETE FROM revision_marks WHERE rowid IN (SELECT rowid FROM revision_marks WHERE at < ? LIMIT ?)",
+                )
+            })
+            .await?;
+        let dense_marks = self
+            .delete_old(before(DENSE_MARK_DAYS), || {
+                sqlx::query(
+                    "DELETE FROM revision_marks WHERE rowid IN (SELECT m.rowid FROM revision_marks m WHERE m.at < ?
+                         AND EXISTS (SELECT 1 FROM revision_marks l WHERE l.cluster = m.cluster AND l.at > m.at
+                             AND l.at / 3600000 = m.at / 3600000) LIMIT ?)",
+                )
+            })
+            .await?;
+        let revision_marks = old_marks + dense_marks;
+        // One that was good once has a digest, and perhaps bytes in its vault: a person deletes it.
+        let failed_snapshots = self
+            .delete_old(before(EVENT_DAYS), || {
+                sqlx::query(
+                    "DELETE FROM snapshots WHERE rowid IN (SELECT rowid FROM snapshots
+                         WHERE state = 'failed' AND sha256 = '' AND at < ? LIMIT ?)",
+                )
+            })
+            .await?;
         self.shrink().await?;
-        Ok(Pruned { events, output_lines, sessions, codes, accesses, key_undos, key_files })
+        Ok(Pruned {
+            events,
+            output_lines,
+            sessions,
+            codes,
+            accesses,
+            key_undos,
+            key_files,
+            revision_marks,
+            failed_snapshots,
+        })
     }
 
     /// Gives free pages back, some at a time, so that others write in between.

@@ -44,5 +44,8 @@ mod people;
 #[path = "it/sealing.rs"]
 mod sealing;
 #[cfg(test)]
+#[path = "it/snapshots.rs"]
+mod snapshots;
+#[cfg(test)]
 #[path = "it/support.rs"]
 mod support;

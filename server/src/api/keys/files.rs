@@ -52,7 +52,7 @@ impl ExportedQuery {
         let Self { prefix, format, revision, reveal } = self;
         let format = format.as_deref().unwrap_or("ndjson").parse::<FileFormat>();
         let format = format.map_err(|unknown| Problem::field("format", unknown.to_string()))?;
-        Ok(ExportQuery { prefix: written("prefix", &prefix)?, revision, format, reveal })
+        Ok(ExportQuery { prefix: written("prefix", &prefix)?, exact: false, revision, format, reveal })
     }
 }
 

@@ -185,8 +185,14 @@ impl Console {
 
     /// The index of a cluster, begun where there is none. Counts as looking.
     pub(super) fn key_index_of(&self, cluster: &ClusterId) -> Result<Arc<Keeper>, CoreError> {
-        self.view_of(cluster)?;
-        let parts = &self.runtime()?.keys;
+        let runtime = self.runtime()?;
+        // Nothing is listed of what is not open yet.
+        runtime
+            .throwaways
+            .opened
+            .client(cluster)
+            .map_or_else(|| self.view_of(cluster).map(drop), |open| open.map(drop))?;
+        let parts = &runtime.keys;
         let begin = || {
             let members = KeyMembers { console: self.clone(), cluster: cluster.clone() };
             Keeper::start(Arc::new(members), parts.budget.clone())
@@ -195,13 +201,14 @@ impl Console {
         kept.ok_or_else(|| Problem::new(ProblemKind::Unavailable, "The console is stopping").into())
     }
 
-    /// Drops indexes that nobody looks at, for as long as the console runs.
+    /// Drops indexes and closes snapshots that nobody looks at, for as long as the console runs.
     pub(crate) async fn keep_key_indexes(&self) {
         let mut tick = tokio::time::interval(SWEEP_EVERY);
         loop {
             tick.tick().await;
             if let Ok(runtime) = self.runtime() {
                 runtime.keys.indexes.sweep(Instant::now());
+                self.sweep_opened();
             }
         }
     }

@@ -38,6 +38,11 @@ pub(crate) struct KeyClient {
 }
 
 impl KeyClient {
+    /// Of a member that is not one of a cluster's.
+    pub(crate) fn of(client: MemberClient) -> Self {
+        Self { client, gone: Arc::default() }
+    }
+
     /// The member.
     pub(crate) fn member(&self) -> &MemberClient {
         &self.client
@@ -115,12 +120,20 @@ fn candidates(view: &ClusterView, avoid: Option<MemberId>) -> Vec<&MemberView> {
 
 impl Console {
     /// The newest view of a cluster.
-    pub(super) fn view_of(&self, cluster: &ClusterId) -> Result<Arc<ClusterView>, CoreError> {
+    pub(crate) fn view_of(&self, cluster: &ClusterId) -> Result<Arc<ClusterView>, CoreError> {
         self.runtime()?.live.view(cluster).ok_or_else(|| CoreError::not_found("cluster", cluster))
     }
 
-    pub(super) async fn record_of(&self, cluster: &ClusterId) -> Result<ClusterRecord, CoreError> {
+    pub(crate) async fn record_of(&self, cluster: &ClusterId) -> Result<ClusterRecord, CoreError> {
         self.0.store.cluster(cluster).await?.ok_or_else(|| CoreError::not_found("cluster", cluster))
+    }
+
+    /// What keys come from is called: a cluster, or an opened snapshot.
+    pub(super) async fn keys_of(&self, cluster: &ClusterId) -> Result<String, CoreError> {
+        match self.opened_source(cluster) {
+            Some((name, _)) => Ok(name),
+            None => Ok(self.record_of(cluster).await?.name),
+        }
     }
 
     /// The member that the keys of `cluster` come from; another one after it was [`KeyClient::silent`].
@@ -128,6 +141,9 @@ impl Console {
     /// # Errors
     /// `NotFound`; `Unreachable` when no voter answers.
     pub(crate) async fn key_client(&self, cluster: &ClusterId) -> Result<KeyClient, CoreError> {
+        if let Some(client) = self.runtime()?.throwaways.opened.client(cluster) {
+            return client;
+        }
         let view = self.view_of(cluster)?;
         let clients = &self.runtime()?.keys.clients;
         let (chosen, avoid) = clients.chosen(&view);
@@ -172,7 +188,7 @@ impl Console {
             tokio::spawn(async move { console.endpoint(&known, &MemberAddress { name, host, client_urls }).await });
         let endpoint = opening.await.map_err(|e| format!("the way to it broke: {e}"))??;
         let client = MemberClient::connect(&endpoint).map_err(|e| e.to_string())?;
-        let client = KeyClient { client, gone: Arc::default() };
+        let client = KeyClient::of(client);
         clients.keep(&record.id, member.id, url, &client);
         Ok(client)
     }
@@ -350,7 +366,7 @@ mod tests {
     async fn a_choice_holds_until_its_member_is_silent_or_moves() {
         let (clients, all) = (Clients::default(), view(vec![member(2, MemberRole::Voter, true)]));
         let endpoint = quorate_etcd::MemberEndpoint::direct("http://127.0.0.1:1");
-        let client = KeyClient { client: MemberClient::connect(&endpoint).expect("a URL"), gone: Arc::default() };
+        let client = KeyClient::of(MemberClient::connect(&endpoint).expect("a URL"));
         assert!(clients.chosen(&all).0.is_none());
         clients.keep(&all.id, MemberId(2), "http://10.0.0.2:2379".into(), &client);
         clients.choose(&all.id, MemberId(2));

@@ -28,6 +28,8 @@ const AHEAD: usize = 2;
 pub struct ExportQuery {
     /// Keys that start so.
     pub prefix: Key,
+    /// Only the key that is called so, and none that starts so.
+    pub exact: bool,
     /// As they were at this revision; now, if none.
     pub revision: Option<Wide>,
     /// How the file is written.
@@ -64,7 +66,10 @@ impl Console {
             return Err(Problem::field("format", why).into());
         }
         let masked = self.key_settings_of(cluster).await?.masked;
-        let readable = self.visible(permit.actor(), cluster, Action::ReadValues).await?;
+        let mut readable = self.visible(permit.actor(), cluster, Action::ReadValues).await?;
+        if query.exact {
+            readable = readable.intersect(&Visible::of_ranges([(query.prefix.0.clone(), RangeEnd::Single)]));
+        }
         let open = readable.intersect(&Visible::of_ranges(outside(&masked)));
         let chosen = if query.reveal { &readable } else { &open };
         let prefix = query.prefix.as_bytes();

@@ -20,7 +20,7 @@ impl Console {
     /// `NotFound`.
     pub async fn key_settings(&self, permit: &Permit<act::ViewKeys>) -> Result<KeySettings, CoreError> {
         let cluster = permit.cluster()?;
-        self.record_of(cluster).await?;
+        self.keys_of(cluster).await?;
         let mut settings = self.key_settings_of(cluster).await?;
         let actor = permit.actor();
         if let Some(mine) = keys::prefixes(actor.role, &actor.key_rules, Action::ViewKeys, cluster) {
@@ -53,7 +53,13 @@ impl Console {
     }
 
     pub(crate) async fn key_settings_of(&self, cluster: &ClusterId) -> Result<KeySettings, CoreError> {
-        Ok(self.0.store.key_settings(cluster).await?.unwrap_or_default())
+        // A snapshot's keys are handled as those of its cluster.
+        let cluster = match self.opened_source(cluster) {
+            Some((_, of)) => of,
+            None => Some(cluster.clone()),
+        };
+        let Some(cluster) = cluster else { return Ok(KeySettings::default()) };
+        Ok(self.0.store.key_settings(&cluster).await?.unwrap_or_default())
     }
 }
 

@@ -20,11 +20,14 @@ impl Console {
         })
     }
 
-    /// A cluster by its name; one that the console does not have by its id.
+    /// A cluster by its name, an opened snapshot by its own; one that the console does not have by its id.
     ///
     /// # Errors
     /// The storage failed.
     pub(crate) async fn cluster_object(&self, cluster: &ClusterId) -> Result<String, CoreError> {
+        if let Some((name, _)) = self.opened_source(cluster) {
+            return Ok(name);
+        }
         let record = self.0.store.cluster(cluster).await?;
         Ok(record.map_or_else(|| cluster.to_string(), |record| record.name))
     }

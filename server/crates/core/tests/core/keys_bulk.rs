@@ -15,7 +15,7 @@ use quorate_testkit::etcd::CALL;
 
 async fn exported(stage: &Stage, prefix: &str, format: FileFormat, reveal: bool) -> (Vec<u8>, u64, u64) {
     let permit = stage.permit::<act::ReadValues>(&Actor::cli(), stage.keys(prefix)).await;
-    let query = ExportQuery { prefix: Key::raw(prefix), revision: None, format, reveal };
+    let query = ExportQuery { prefix: Key::raw(prefix), exact: false, revision: None, format, reveal };
     let export = stage.console.export_keys(&permit, &query).await.expect("an export");
     let parts: Vec<Vec<u8>> = export.parts.map(|part| part.expect("whole")).collect().await;
     (parts.concat(), export.keys.0, export.left_out.0)

@@ -9,4 +9,8 @@ mod keys_history;
 mod keys_undo;
 mod keys_work;
 mod live;
+mod opened;
 mod orders;
+mod snapshots;
+mod snapshots_by_schedule;
+mod snapshots_files;

@@ -51,6 +51,10 @@ impl Progress {
             (K::Failed, O::Running | O::Cancelling, S::Running | S::Waiting | S::Failed | S::Stopped) => {
                 (S::Failed, O::Stuck)
             }
+            // Before a step begins; one that was let begin is not asked about again.
+            (K::Paused, O::Running, S::Waiting) if self.next_step() == Some(step) => (S::Waiting, O::Waiting),
+            // From here on it counts as begun, so that a console that dies before it logs the beginning does not ask twice.
+            (K::Proceeded, O::Waiting, S::Waiting) if self.next_step() == Some(step) => (S::Running, O::Running),
             (K::Skipped, O::Stuck, S::Failed) => {
                 let last = self.steps.iter().enumerate().all(|(i, s)| i == step || matches!(s, S::Done | S::Skipped));
                 (S::Skipped, if last { O::Done } else { O::Running })
@@ -61,7 +65,7 @@ impl Progress {
             (K::Cancelled, O::Cancelling, s) => (s, O::Stuck),
             (K::Retried, O::Stuck, S::UndoFailed) => (S::Undoing, O::Undoing),
             (K::Retried, O::Stuck, s) if !self.steps.contains(&S::UndoFailed) => (s, O::Running),
-            (K::UndoRequested, O::Stuck, s) => (s, O::Undoing),
+            (K::UndoRequested, O::Stuck | O::Waiting, s) => (s, O::Undoing),
             (K::UndoStarted, O::Undoing, s) if s != S::Undone && self.next_undo() == Some(step) => {
                 (S::Undoing, O::Undoing)
             }
@@ -70,7 +74,7 @@ impl Progress {
                 (S::Undone, if last { O::Unwound } else { O::Undoing })
             }
             (K::UndoFailed, O::Undoing, S::Undoing) => (S::UndoFailed, O::Stuck),
-            (K::HandedOver, O::Stuck, s) => (s, O::HandedOver),
+            (K::HandedOver, O::Stuck | O::Waiting, s) => (s, O::HandedOver),
             _ => return Err(illegal(self)),
         };
         self.steps[step] = new_step;
@@ -97,16 +101,18 @@ impl Progress {
 
 /// The choices that `progress` leaves, given which steps the plan lets be skipped and its point of no return.
 pub fn choices(progress: &Progress, skippable: &[bool], point_of_no_return: Option<u32>) -> Vec<Choice> {
+    let passed =
+        point_of_no_return.is_some_and(|p| progress.steps.iter().skip(p as usize).any(|&s| s != StepState::Waiting));
     match progress.state {
         OperationState::Running => vec![Choice::Cancel],
+        OperationState::Waiting if passed => vec![Choice::Proceed, Choice::HandOver],
+        OperationState::Waiting => vec![Choice::Proceed, Choice::Undo, Choice::HandOver],
         OperationState::Stuck => {
             let mut open = vec![Choice::Retry];
             let failed = progress.steps.iter().position(|&s| s == StepState::Failed);
             if failed.is_some_and(|i| skippable.get(i).copied().unwrap_or(false)) {
                 open.push(Choice::Skip);
             }
-            let passed = point_of_no_return
-                .is_some_and(|p| progress.steps.iter().skip(p as usize).any(|&s| s != StepState::Waiting));
             if !passed {
                 open.push(Choice::Undo);
             }
@@ -158,6 +164,11 @@ mod tests {
             &[(0, K::Started), (0, K::Succeeded), (0, K::Started)],
             &[(0, K::Skipped)],
             &[(0, K::UndoRequested)],
+            &[(0, K::Proceeded)],
+            &[(1, K::Paused)],
+            &[(0, K::Started), (0, K::Paused)],
+            &[(0, K::Paused), (0, K::Started)],
+            &[(0, K::Paused), (1, K::Proceeded)],
             &[(5, K::Started)],
         ] {
             assert!(run(2, bad).is_err(), "{bad:?}");
@@ -184,11 +195,34 @@ mod tests {
         assert_eq!(choices(&p, &[false, true], None), [Choice::Retry, Choice::Skip, Choice::Undo, Choice::HandOver]);
     }
 
+    #[test]
+    fn a_step_that_waits_begins_once_a_person_says_so_and_can_be_taken_back_until_then() {
+        let first = [(0, K::Started), (0, K::Succeeded), (1, K::Paused)];
+        let p = run(2, &first).expect("legal");
+        assert_eq!((p.state, p.state.unfinished(), p.state.active()), (O::Waiting, true, false));
+        assert_eq!(choices(&p, &[], Some(1)), [Choice::Proceed, Choice::Undo, Choice::HandOver]);
+        assert_eq!(choices(&p, &[], Some(0)), [Choice::Proceed, Choice::HandOver]);
+        let back = [(1, K::UndoRequested), (0, K::UndoStarted), (0, K::UndoFinished)];
+        assert_eq!(run(2, &[&first[..], &back].concat()).expect("legal").state, O::Unwound, "it never began");
+        assert_eq!(run(2, &[&first[..], &[(1, K::HandedOver)]].concat()).expect("legal").state, O::HandedOver);
+        // The console dies between the press and the beginning: the step is begun all the same, and not asked about again.
+        let pressed = [&first[..], &[(1, K::Proceeded)]].concat();
+        assert!(run(2, &[&pressed[..], &[(1, K::Paused)]].concat()).is_err());
+        assert_eq!(run(2, &pressed).expect("legal").steps[1], StepState::Running);
+        let end = [(1, K::Started), (1, K::Succeeded)];
+        assert_eq!(run(2, &[&pressed[..], &end].concat()).expect("legal").state, O::Done);
+        let failed = [(1, K::Started), (1, K::Failed), (1, K::Retried)];
+        let p = run(2, &[&pressed[..], &failed].concat()).expect("legal");
+        assert_eq!((p.state, p.steps[1]), (O::Running, StepState::Failed));
+    }
+
     fn any_kind() -> impl Strategy<Value = K> {
         prop::sample::select(vec![
             K::Started,
             K::Succeeded,
             K::Failed,
+            K::Paused,
+            K::Proceeded,
             K::Skipped,
             K::CancelRequested,
             K::Cancelled,
@@ -213,6 +247,9 @@ mod tests {
                 let result = p.apply(step, kind);
                 if !before.state.unfinished() {
                     prop_assert!(result.is_err());
+                }
+                if before.state == O::Waiting && result.is_ok() {
+                    prop_assert!(matches!(kind, K::Proceeded | K::UndoRequested | K::HandedOver));
                 }
                 if result.is_err() {
                     prop_assert_eq!(&before, &p);

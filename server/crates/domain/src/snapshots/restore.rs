@@ -25,6 +25,28 @@ pub enum Bump {
     Not,
 }
 
+/// The most that revisions are raised by: etcd's are signed numbers of 64 bits, and some room must be left.
+const MOST: u64 = i64::MAX.unsigned_abs() / 2;
+impl Bump {
+    /// How many revisions are added; none if none are.
+    pub fn number(self) -> Option<Wide> {
+        match self {
+            Self::Revisions { number } => Some(number),
+            Self::Reckoned | Self::Not => None,
+        }
+    }
+
+    /// Why it cannot be done, in words; none if it can.
+    pub fn refused(self) -> Option<String> {
+        let number = self.number()?.0;
+        match number {
+            0 => Some("Say how many, or choose not to raise them".into()),
+            n if n > MOST => Some(format!("At most {MOST}")),
+            _ => None,
+        }
+    }
+}
+
 /// Parameters of `restore_in_place`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -38,6 +60,21 @@ pub struct RestoreInPlaceParams {
     #[serde(default = "reckoned")]
     pub bump: Bump,
     /// `initial-cluster-token` from then on, and the name of what is set aside; generated if empty.
+    #[serde(default)]
+    pub token: String,
+}
+
+/// Parameters of `return_from_restore`: what a restore in place set aside comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReturnParams {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The token that the restore gave it; the one it has if empty.
+    #[serde(default)]
+    pub restored: String,
+    /// Names what is set aside now; generated if empty.
     #[serde(default)]
     pub token: String,
 }
@@ -105,4 +142,17 @@ fn reckoned() -> Bump {
 
 fn not() -> Bump {
     Bump::Not
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_and_too_many_are_refused() {
+        let by = |number| Bump::Revisions { number: Wide(number) };
+        assert!(by(0).refused().is_some() && by(u64::MAX).refused().is_some());
+        assert_eq!((by(1).refused(), Bump::Not.refused(), Bump::Reckoned.refused()), (None, None, None));
+        assert_eq!((by(7).number(), Bump::Not.number()), (Some(Wide(7)), None));
+    }
 }

@@ -39,7 +39,6 @@ pub struct Schedule {
     /// The cluster.
     pub cluster: ClusterId,
     /// What was given.
-    #[serde(flatten)]
     pub given: NewSchedule,
     /// When it was made.
     pub at: Timestamp,
@@ -49,4 +48,14 @@ pub struct Schedule {
     pub last_at: Option<Timestamp>,
     /// When its next drill begins; none without drills.
     pub next_drill_at: Option<Timestamp>,
+}
+
+/// A moment at which a cron line comes true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NextRun {
+    /// When.
+    pub at: Timestamp,
+    /// The same by the clocks of the time zone: `Mon 30 Nov 2026 06:00 CET`.
+    pub local: String,
 }

@@ -5,15 +5,14 @@
 use super::{
     Held, Members, Shared,
     task::{ANSWER, Ended, everything},
-    window::Window,
 };
 use crate::index::{Index, KeyChange};
-use quorate_domain::{
-    Timestamp,
-    keys::{IndexPhase, Key},
-    wide::Wide,
+use quorate_domain::{Timestamp, keys::IndexPhase, wide::Wide};
+use quorate_etcd::{
+    EtcdError, KeyWatch, MemberClient, News, Range, RangeEnd, RangeReply,
+    stride::Size,
+    window::{Window, after},
 };
-use quorate_etcd::{EtcdError, KeyWatch, MemberClient, News, Pair, Range, RangeEnd, RangeReply};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
@@ -21,12 +20,8 @@ use tokio::task::spawn_blocking;
 const FIRST: usize = 1000;
 /// Keys of any page. etcd goes through so many in some milliseconds, and those who write wait no longer.
 const MOST: usize = 8000;
-/// What a page may have in bytes.
-const PAGE_BYTES: usize = 8 << 20;
-/// Pages grow by no more than this, in case the keys to come are longer.
-const GROWTH: usize = 16;
-/// What etcd sends of a key beside its name.
-const BESIDE: usize = 24;
+/// Pages of keys alone. They grow by no more than this, in case the keys to come are longer.
+const PAGE: Size = Size { bytes: 8 << 20, growth: 16, most: MOST };
 /// What etcd may read for a page: also for one of keys alone it reads the values, and throws them away.
 const READ_BYTES: u64 = 64 << 20;
 /// Changes that wait until all is listed may take so much memory.
@@ -66,11 +61,11 @@ pub(super) async fn build(
     let mut index = Index::default();
     index.begin(u64::try_from(revision).unwrap_or_default(), members.now());
     let cluster = reply.cluster_id;
-    let most = most_of(client, expected).await;
+    let size = Size { most: most_of(client, expected).await, ..PAGE };
     let (mut waiting, mut limit) = (Waiting::default(), FIRST);
-    let (mut window, mut end) = (window_of(&reply.pairs), RangeEnd::Last);
+    let (mut window, mut end) = (Window::of(&reply.pairs), RangeEnd::Last);
     while let Some(from) = after(&reply, end) {
-        limit = limit_after(&reply.pairs, limit).min(most);
+        limit = size.limit_after(&reply.pairs, limit);
         end = window.end(&from);
         // This member has answered at the revision before, so that it need not ask the others about it again.
         let next = Range { from, end: end.clone(), limit: limit as i64, revision, serializable: true, ..first.clone() };
@@ -90,15 +85,6 @@ pub(super) async fn build(
     });
     done.await.map_err(fault)??;
     Ok(watch)
-}
-
-/// Where the page after this one begins, which reached up to `end`; none when all is listed.
-fn after(reply: &RangeReply, end: RangeEnd) -> Option<Vec<u8>> {
-    match (reply.pairs.last(), end) {
-        (Some(last), _) if reply.more => Some(Key(last.key.clone()).next().0),
-        (_, RangeEnd::Before(end)) => Some(end),
-        _ => None,
-    }
 }
 
 /// The next page; what the watch tells meanwhile waits.
@@ -131,22 +117,6 @@ async fn most_of(client: &MemberClient, keys: u64) -> usize {
     let Wide(stored) = reply.status.db_size_in_use;
     let each = stored / keys.max(1);
     usize::try_from(READ_BYTES / each.max(1)).unwrap_or(usize::MAX).clamp(FIRST, MOST)
-}
-
-/// The window of the second page, if the keys go on as they begin.
-fn window_of(pairs: &[Pair]) -> Window {
-    let ends = pairs.first().zip(pairs.last());
-    ends.map_or(Window::ALL, |(first, last)| Window::around(&first.key, &last.key))
-}
-
-/// How many keys the next page may have, if they are like these.
-fn limit_after(pairs: &[Pair], limit: usize) -> usize {
-    if pairs.is_empty() {
-        return limit;
-    }
-    let bytes: usize = pairs.iter().map(|pair| pair.key.len() + BESIDE).sum();
-    let fits = PAGE_BYTES / (bytes / pairs.len()).max(1);
-    fits.clamp(1, limit * GROWTH)
 }
 
 /// Off the runtime: a page can be some hundred thousand keys.

@@ -6,14 +6,16 @@ use super::ask::Asker;
 use crate::{
     index::{Wanted, changed_note, hits_of, join, meta_of, meta_with},
     matcher::Matcher,
-    stride::{Size, Stride, less},
     visible::{Visible, clip},
 };
 use quorate_domain::{
     keys::{Hit, Key, KeySearch, SearchPage},
     wide::Wide,
 };
-use quorate_etcd::{EtcdError, MemberClient, Pair};
+use quorate_etcd::{
+    EtcdError, MemberClient, Pair,
+    stride::{Size, Stride, less},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::{task::spawn_blocking, time::Instant};
 

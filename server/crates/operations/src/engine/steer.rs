@@ -1,4 +1,4 @@
-//! What people press: retry, skip, undo, cancel, hand over. Invariant: a choice is an entry of the log like any other, legal
+//! What people press: proceed, retry, skip, undo, cancel, hand over. Invariant: a choice is an entry of the log like any other, legal
 //! only where `domain::operation` says so; carrying it on is the engine's work.
 
 use super::{Engine, index, runnable};
@@ -44,6 +44,7 @@ impl Engine {
                     progress.steps.iter().rposition(|s| *s == quorate_domain::operation::StepState::UndoFailed);
                 (undo_failed.unwrap_or(step), LogKind::Retried)
             }
+            Choice::Proceed => (step, LogKind::Proceeded),
             Choice::Skip => (step, LogKind::Skipped),
             Choice::Undo => (step, LogKind::UndoRequested),
             Choice::Cancel => (step, LogKind::CancelRequested),

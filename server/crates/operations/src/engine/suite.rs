@@ -4,18 +4,19 @@
 use super::Engine;
 use crate::{
     context::{EngineEvents, Inventory, Planner},
-    effect::{Action, Condition, HostPart, NewCluster, Place, Run},
+    effect::{Action, ClusterTarget, Condition, HostPart, NewCluster, Place, Run},
     error::OperationError,
     executor::{Hands, Task},
     plan::Plan,
 };
 use async_trait::async_trait;
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, SecretId, Timestamp,
+    ClusterId, HostId, HostTaskId, KeyFileId, OperationId, SecretId, SnapshotId, Timestamp,
     cluster::{ClusterMemberRecord, ClusterRecord},
     host::{Contact, Elevation, HostSummary, Trust},
     host_task::HostTask,
     operation::{Choice, LogEntry, LogKind, OperationState, OutputLine, Progress},
+    snapshots::{Content, Snapshot},
     wide::Wide,
 };
 use quorate_etcd::Access;
@@ -24,7 +25,7 @@ use quorate_store::{KeptKeyFile, MasterKey, Store, StoreError};
 use secrecy::SecretString;
 use std::{
     collections::BTreeSet,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU8, Ordering},
@@ -145,6 +146,30 @@ impl Inventory for TestInventory {
     async fn record_quota(&self, _id: &ClusterId, _quota: Wide) -> Result<(), String> {
         Ok(())
     }
+    async fn record_token(&self, _id: &ClusterId, _token: &str) -> Result<(), String> {
+        Ok(())
+    }
+    async fn snapshot(&self, _id: &SnapshotId) -> Result<Option<Snapshot>, StoreError> {
+        Ok(None)
+    }
+    async fn fetch_snapshot(&self, _id: &SnapshotId, _to: &Path) -> Result<(), String> {
+        Err("the suite keeps no snapshots".into())
+    }
+    async fn save_snapshot(&self, _by: &OperationId, _cluster: &ClusterId, _member: &str) -> Result<Snapshot, String> {
+        Err("the suite keeps no snapshots".into())
+    }
+    async fn content(&self, _cluster: &ClusterTarget, _member: &str) -> Result<Content, String> {
+        Err("the suite reaches no etcd".into())
+    }
+    async fn revision_marks(&self, _cluster: &ClusterId) -> Result<Vec<(Timestamp, Wide)>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn newest_snapshot(&self, _cluster: &ClusterId) -> Result<Option<Snapshot>, StoreError> {
+        Ok(None)
+    }
+    fn vault_scratch(&self) -> PathBuf {
+        PathBuf::new()
+    }
     async fn host_task(&self, _id: &HostTaskId) -> Result<Option<HostTask>, StoreError> {
         Ok(None)
     }
@@ -262,7 +287,18 @@ impl Bench {
         self.settle(&self.engine(trouble, abort_after)).await
     }
 
+    /// Lets each step begin that waits for a person.
     async fn settle(&self, engine: &Engine) -> OperationState {
+        loop {
+            let state = self.rest(engine).await;
+            if state != OperationState::Waiting {
+                return state;
+            }
+            self.press(engine, Choice::Proceed).await;
+        }
+    }
+
+    async fn rest(&self, engine: &Engine) -> OperationState {
         let id = self.id.clone();
         let driven = engine.clone();
         // A death is a panic of the driving task; joining it is how the test learns of either end.
@@ -336,8 +372,8 @@ fn undoable(plan: &Plan, step: usize) -> bool {
 fn plans() -> Vec<Plan> {
     use crate::kinds::{
         add_member, adopt_cluster, copy_keys, delete_keys, edit_settings, finish_removal, import_keys, install_cluster,
-        move_leader, promote_member, remove_member, repair_drift, replace_member, rolling_restart, shrink_cluster,
-        uninstall_cluster, update_member_urls,
+        move_leader, promote_member, remove_member, repair_drift, replace_member, rescue_cluster, restore_in_place,
+        restore_new, return_from_restore, rolling_restart, shrink_cluster, uninstall_cluster, update_member_urls,
     };
     let plans = vec![
         add_member::tests::sample_plan(),
@@ -353,6 +389,10 @@ fn plans() -> Vec<Plan> {
         remove_member::tests::sample_plan(),
         repair_drift::tests::sample_plan(),
         replace_member::tests::sample_plan(),
+        rescue_cluster::tests::sample_plan(),
+        restore_in_place::tests::sample_plan(),
+        restore_new::tests::sample_plan(),
+        return_from_restore::tests::sample_plan(),
         rolling_restart::tests::sample_plan(),
         shrink_cluster::tests::sample_plan(),
         uninstall_cluster::tests::sample_plan(),
@@ -390,7 +430,8 @@ async fn a_step_that_was_done_and_not_logged_is_done_twice_and_nothing_else_chan
 #[tokio::test]
 async fn death_after_each_log_entry_is_resumed() {
     for plan in plans() {
-        for entry in 1..u32::try_from(plan.steps.len()).expect("few") * 2 {
+        let waits = plan.steps.iter().filter(|step| step.waits.is_some()).count();
+        for entry in 1..u32::try_from(plan.steps.len() * 2 + waits).expect("few") {
             let bench = Bench::new(plan.clone()).await;
             bench.work(Trouble::None, Some(entry)).await;
             assert_eq!(bench.work(Trouble::None, None).await, OperationState::Done, "after entry {entry}");
@@ -431,6 +472,36 @@ async fn an_undo_that_died_in_the_middle_is_undone_twice() {
             assert_eq!(bench.done(), BTreeSet::new());
         }
     }
+}
+
+#[tokio::test]
+async fn a_step_that_waits_for_a_person_waits_through_a_restart_and_can_still_be_taken_back() {
+    let waiting = plans().into_iter().filter_map(|plan| {
+        let step = plan.steps.iter().position(|step| step.waits.is_some())?;
+        Some((plan, step))
+    });
+    let mut seen = 0;
+    for (plan, step) in waiting {
+        seen += 1;
+        let bench = Bench::new(plan).await;
+        for _console in 0..2 {
+            let engine = bench.engine(Trouble::None, None);
+            assert_eq!(bench.rest(&engine).await, OperationState::Waiting, "a restart changes nothing");
+            assert!(bench.done().iter().all(|(done, _)| *done < step));
+            assert_eq!(bench.starts().await, step);
+        }
+        assert!(bench.refuses(Choice::Retry).await && bench.refuses(Choice::Cancel).await);
+        assert_eq!(bench.store.claims_of_hosts().await.expect("claims").len(), bench.plan.hosts.len());
+        // The console dies between the press and the beginning.
+        let engine = bench.engine(Trouble::None, None);
+        bench.press(&engine, Choice::Proceed).await;
+        assert_eq!(bench.rest(&bench.engine(Trouble::None, None)).await, OperationState::Done, "nobody is asked twice");
+        let bench = Bench::new(bench.plan.clone()).await;
+        bench.rest(&bench.engine(Trouble::None, None)).await;
+        assert_eq!(bench.press_and_work(Choice::Undo, Trouble::None).await, OperationState::Unwound);
+        assert_eq!(bench.done(), BTreeSet::new(), "everything was taken back");
+    }
+    assert!(seen > 0, "a kind has such a step");
 }
 
 #[tokio::test]

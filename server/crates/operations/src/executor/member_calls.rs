@@ -169,6 +169,7 @@ mod tests {
             host: Some(HostId::from_random([1; 10])),
             client_url: "http://planned:2379".into(),
             peer_url: "http://10.0.0.1:2380".into(),
+            loopback: false,
         };
         let cluster =
             ClusterTarget { name: "demo".into(), reach: Reach::Direct, access: None, members: vec![planned.clone()] };

@@ -72,8 +72,8 @@ impl Kind for FinishRemoval {
         let gone = || PlanError::field("task", format!("There is no task {} any more", params.task));
         let task = planner.inventory.host_task(&params.task).await?.ok_or_else(gone)?;
         let host = planner.inventory.host(&task.host).await?.ok_or_else(gone)?;
-        let found = look(planner, &host, &task).await;
-        let listed = listed(planner, &task).await?;
+        let (found, listed) = tokio::join!(look(planner, &host, &task), listed(planner, &task));
+        let listed = listed?;
         self.compose(&params, &task, &host, &found, &listed)
     }
 }
@@ -158,6 +158,10 @@ impl Listed {
                 format!("{cluster} lists a member with {peer_url} again"),
                 "Leave it running, and forget this task",
             ),
+            // The rescued cluster may be down still; who is behind it must not wait for that.
+            Self::Unknown(_) if task.rescued => {
+                (Verdict::Pass, format!("a person said that {cluster} goes on without {member}"), "")
+            }
             Self::Unknown(why) => (Verdict::Fail, why.clone(), "Bring members of the cluster back first"),
             Self::Unmanaged => (
                 Verdict::Warn,
@@ -196,7 +200,8 @@ fn whose(task: &HostTask, host: &HostSummary, found: &Result<Found, String>) -> 
     let advice = "Look there yourself: stop it if it is the removed one, and forget this task";
     let check = |verdict, answer: String| Check::new("whose_etcd", &host.name, verdict, answer, advice);
     let Ok(found) = found else { return check(Verdict::Fail, "not seen".into()) };
-    if found.serving {
+    // With others that are back it can have the old quorum: that is what a fence is for. Its etcd.conf says whose it is.
+    if found.serving && !task.rescued {
         return check(
             Verdict::Fail,
             "the etcd there serves, which a removed member does not: it may be another cluster's".into(),
@@ -271,6 +276,7 @@ pub(crate) mod tests {
             cluster_token: String::new(),
             token: "20261125-ab12cd34".into(),
             left_by: OperationId::from_random([1; 10]),
+            rescued: false,
             attempt: None,
             problem: String::new(),
             created_at: Timestamp(0),
@@ -326,6 +332,23 @@ pub(crate) mod tests {
             (FinishRemovalParams { task: task().id }, |token: &str| HostTask { cluster_token: token.into(), ..task() });
         let plan = |token| FinishRemoval.compose(&params, &of(token), &host(3), &found, &Listed::No).expect("a plan");
         assert!(plan("new").startable() && !plan("old").startable(), "a new cluster from the same file");
+    }
+
+    #[test]
+    fn after_a_rescue_the_old_etcd_is_stopped_even_where_it_serves_and_nobody_elses_is() {
+        let fence = HostTask { rescued: true, cluster_token: "old".into(), ..task() };
+        let params = FinishRemovalParams { task: task().id };
+        let plan = |conf: &str, listed: &Listed| {
+            let found = Ok(Found { conf: Some(conf.to_owned()), unit: true, data: true, serving: true });
+            FinishRemoval.compose(&params, &fence, &host(3), &found, listed).expect("a plan")
+        };
+        let own = format!("{CONF}initial-cluster-token: 'old'\n");
+        for listed in [Listed::No, Listed::Unknown("nobody answers".into())] {
+            let plan = plan(&own, &listed);
+            assert!(plan.checks.iter().all(|c| c.verdict == Verdict::Pass), "{:?}", plan.checks);
+        }
+        assert!(!plan(&own, &Listed::Again).startable(), "it was added again");
+        assert!(!plan(&format!("{CONF}initial-cluster-token: 'new'\n"), &Listed::No).startable());
     }
 
     #[test]

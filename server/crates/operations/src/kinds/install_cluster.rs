@@ -25,6 +25,8 @@ use serde_json::Value;
 
 mod steps;
 
+pub(super) use steps::{agreement, existing_conf, registration, verify};
+
 /// The kind `install_cluster`.
 pub struct InstallCluster;
 
@@ -44,19 +46,7 @@ impl Kind for InstallCluster {
     }
 
     async fn plan(&self, planner: &Planner, params: Value) -> Result<Plan, PlanError> {
-        let params: InstallParams = serde_json::from_value(params).map_err(|e| PlanError::Shape(e.to_string()))?;
-        let errors = params.validate();
-        if !errors.is_empty() {
-            return Err(PlanError::Invalid(errors));
-        }
-        let hosts = provision::hosts_of(planner, &params.members).await?;
-        let survey = provision::look(planner, &params, &hosts).await;
-        let params = complete(planner, params, &hosts, &survey)?;
-        if planner.inventory.cluster_named(&params.name).await? {
-            let message = format!("A cluster named {} is under management; choose another name", params.name);
-            return Err(PlanError::field("name", message));
-        }
-        let release = provision::resolve(&params, &survey).await;
+        let Seen { params, hosts, survey, release } = look(planner, super::params_of(params)?).await?;
         let mut checks = survey.checks(&params, &hosts);
         checks.extend(release.checks.iter().cloned());
         checks.extend(same_machine(&hosts));
@@ -79,6 +69,34 @@ impl Kind for InstallCluster {
             params: serde_json::to_value(&params).map_err(|e| PlanError::Shape(e.to_string()))?,
         })
     }
+}
+
+/// Fresh hosts as they were found, with parameters that are complete.
+pub(super) struct Seen {
+    pub params: InstallParams,
+    pub hosts: Vec<HostSummary>,
+    pub survey: Survey,
+    pub release: Resolved,
+}
+
+/// Looks at the hosts and completes the parameters.
+///
+/// # Errors
+/// Parameters that cannot be right, or the store failed.
+pub(super) async fn look(planner: &Planner, params: InstallParams) -> Result<Seen, PlanError> {
+    let errors = params.validate();
+    if !errors.is_empty() {
+        return Err(PlanError::Invalid(errors));
+    }
+    let hosts = provision::hosts_of(planner, &params.members).await?;
+    let survey = provision::look(planner, &params, &hosts).await;
+    let params = complete(planner, params, &hosts, &survey)?;
+    if planner.inventory.cluster_named(&params.name).await? {
+        let message = format!("A cluster named {} is under management; choose another name", params.name);
+        return Err(PlanError::field("name", message));
+    }
+    let release = provision::resolve(&params, &survey).await;
+    Ok(Seen { params, hosts, survey, release })
 }
 
 fn title(params: &InstallParams) -> String {
@@ -111,7 +129,7 @@ fn complete(
     if errors.is_empty() { Ok(params) } else { Err(PlanError::Invalid(errors)) }
 }
 
-fn target(params: &InstallParams) -> ClusterTarget {
+pub(super) fn target(params: &InstallParams) -> ClusterTarget {
     let url = |address: &str, port: u16| format!("{}://{}:{port}", params.scheme.as_str(), url_host(address));
     ClusterTarget {
         name: params.name.clone(),
@@ -125,12 +143,13 @@ fn target(params: &InstallParams) -> ClusterTarget {
                 host: Some(m.host.clone()),
                 client_url: url(&m.address, params.client_port),
                 peer_url: url(&m.address, params.peer_port),
+                loopback: false,
             })
             .collect(),
     }
 }
 
-fn warnings(params: &InstallParams, release: &Resolved) -> Vec<String> {
+pub(super) fn warnings(params: &InstallParams, release: &Resolved) -> Vec<String> {
     let mut warnings: Vec<String> = Tolerance::advice(params.members.len()).into_iter().collect();
     if params.scheme == Scheme::Http {
         warnings.push(format!(

@@ -186,6 +186,7 @@ impl Joining {
             host: Some(member.host.clone()),
             client_url: self.url(member, self.params.client_port),
             peer_url: self.url(member, self.params.peer_port),
+            loopback: false,
         }
     }
 

@@ -98,7 +98,7 @@ impl Seat {
 
     fn target(&self) -> Option<MemberTarget> {
         let MemberRef { name, peer_url, client_url, .. } = self.member();
-        Some(MemberTarget { name, host: self.record.as_ref()?.host.clone(), client_url, peer_url })
+        Some(MemberTarget { name, host: self.record.as_ref()?.host.clone(), client_url, peer_url, loopback: false })
     }
 
     /// Where work on its host is done, if it can be.

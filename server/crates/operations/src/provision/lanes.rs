@@ -165,6 +165,20 @@ impl<'a> Provision<'a> {
         self.starting(site, Part { actions: vec![wait.into()], undo: Vec::new() })
     }
 
+    /// Puts restored data in its place, where nobody else's is.
+    pub fn placing(&self, site: &Site<'_>, part: Part) -> Lane {
+        // Once this step began, the member/ that is there is its own.
+        self.changing(site, "place", self.unless_begun("place"), part)
+    }
+
+    /// Enables and starts an etcd whose data was put there before, and waits until systemd calls it active.
+    pub fn start_restored(&self, site: &Site<'_>) -> Lane {
+        let part = service::enable_and_start(site.etcd().is_some_and(|e| e.unit_enabled))
+            .then(service::wait_active(START_SECONDS));
+        let lane = self.changing(site, "start", Part::default(), part);
+        Lane { diagnose: vec![service::journal(service::UNIT)], ..lane }
+    }
+
     /// Waits until systemd calls the etcd active that `start_first` started; starts it again if somebody stopped it since.
     pub fn active(&self, site: &Site<'_>) -> Lane {
         let part = service::start().then(service::wait_active(START_SECONDS));
@@ -177,13 +191,15 @@ impl<'a> Provision<'a> {
             .then(service::enable_and_start(site.etcd().is_some_and(|e| e.unit_enabled)))
             .then(until);
         // Once this step began, the etcd that runs and the member/ that is there are its own.
-        let ours = |mut action: Action| {
-            action.unless = Some(Condition::exists(&format!("{}/begun-start", undo_dir(&params.token))));
-            action
-        };
-        let guard = self.nobody_else().actions.into_iter().map(ours).collect();
-        let guard = Part { actions: guard, undo: Vec::new() };
+        let guard = self.unless_begun("start");
         Lane { diagnose: vec![service::journal(service::UNIT)], ..self.changing(site, "start", guard, part) }
+    }
+
+    /// `nobody_else`, left out once the step `key` began.
+    fn unless_begun(&self, key: &str) -> Part {
+        let begun = Condition::exists(&format!("{}/begun-{key}", undo_dir(&self.params.token)));
+        let ours = |action: Action| action.unless(begun.clone());
+        Part { actions: self.nobody_else().actions.into_iter().map(ours).collect(), undo: Vec::new() }
     }
 }
 

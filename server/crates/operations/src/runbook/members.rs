@@ -4,12 +4,26 @@
 use super::remote_words;
 use crate::{
     effect::{ClusterTarget, MemberCall, MemberRef, MemberTarget},
+    observe::LOOPBACK,
     plan::Login,
     shell::word,
 };
+use quorate_domain::{names::split_url, snapshots::Content};
+
+/// Members that are not open to clients answer on their own hosts only: there the one of that host is asked, which answers
+/// with a majority behind it and not otherwise.
+fn endpoints(cluster: &ClusterTarget) -> String {
+    let closed = cluster.members.iter().find(|m| m.loopback);
+    let url = |m: &MemberTarget| {
+        let (scheme, _) = m.client_url.split_once("://")?;
+        let (_, port) = split_url(&m.client_url).ok()?;
+        Some(format!("{scheme}://{LOOPBACK}:{port}"))
+    };
+    closed.and_then(url).unwrap_or_else(|| cluster.endpoints())
+}
 
 fn etcdctl(login: &Login, cluster: &ClusterTarget, words: &[&str]) -> String {
-    let endpoints = cluster.endpoints();
+    let endpoints = endpoints(cluster);
     let mut argv = vec!["etcdctl", "--endpoints", &endpoints, "--command-timeout=5s"];
     argv.extend(words);
     format!("{} </dev/null", remote_words(login, &argv))
@@ -20,6 +34,15 @@ pub fn healthy(login: &Login, cluster: &ClusterTarget, wanted: impl Fn(&MemberTa
     let some =
         ClusterTarget { members: cluster.members.iter().filter(|m| wanted(m)).cloned().collect(), ..cluster.clone() };
     format!("{} >/dev/null 2>&1", etcdctl(login, &some, &["endpoint", "health"]))
+}
+
+/// Exits 0 when a member has as many live keys as the snapshot; which ones they are only the console knows.
+pub fn content(login: &Login, cluster: &ClusterTarget, member: &str, content: &Content) -> String {
+    let one = cluster.members.iter().filter(|m| m.name == member).cloned().collect();
+    let one = ClusterTarget { members: one, ..cluster.clone() };
+    let count = ["get", "", "--from-key", "--count-only", "--write-out=fields", "--consistency=s"];
+    let wanted = format!("\"Count\" : {}", content.keys);
+    format!("{} | grep -xF {} >/dev/null", etcdctl(login, &one, &count), word(&wanted))
 }
 
 /// Exits 0 when the learner has nearly all of the leader's log. `endpoint status` prints, by comma and space: endpoint, id,
@@ -99,6 +122,7 @@ mod tests {
             host: Some(HostId::from_random([1; 10])),
             client_url: url(2379),
             peer_url: url(2380),
+            loopback: false,
         };
         let cluster = ClusterTarget { name: "demo".into(), reach: Reach::Direct, access: None, members: vec![target] };
         let member = |id| MemberRef { name: "lab1".into(), id, peer_url: url(2380), client_url: url(2379) };

@@ -42,7 +42,8 @@ pub fn keep(path: &str, token: &str) -> Part {
     }
 }
 
-fn kept_path(path: &str, token: &str) -> String {
+/// Where [`keep`] puts the copy.
+pub fn kept_path(path: &str, token: &str) -> String {
     format!("{}/{}", undo_dir(token), path.trim_start_matches('/').replace('/', "%"))
 }
 

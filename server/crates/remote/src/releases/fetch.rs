@@ -36,6 +36,15 @@ pub async fn fetch_digest(base: &str, version: Version, arch: Arch) -> Result<(S
     if let Some(digest) = expected_digest(base, version, arch) {
         return Ok((digest.to_owned(), DigestTrust::Shipped));
     }
+    sum_of(base, version, arch).await.map(|digest| (digest, DigestTrust::Mirror))
+}
+
+/// Whether the source holds the archive and can be reached right now; upstream is asked too.
+pub async fn holds(base: &str, version: Version, arch: Arch) -> bool {
+    sum_of(base, version, arch).await.is_ok()
+}
+
+async fn sum_of(base: &str, version: Version, arch: Arch) -> Result<String, RemoteError> {
     let url = sums_url(base, version);
     let mut body = Vec::new();
     let mut curl = start_curl(&url, "30", &[])?;
@@ -47,7 +56,7 @@ pub async fn fetch_digest(base: &str, version: Version, arch: Arch) -> Result<(S
     parse_sums(&String::from_utf8_lossy(&body))
         .into_iter()
         .find(|(file, _)| *file == name)
-        .map(|(_, digest)| (digest, DigestTrust::Mirror))
+        .map(|(_, digest)| digest)
         .ok_or_else(|| download(&url, &format!("it lists no {name}; check the version and the download URL")))
 }
 

@@ -85,7 +85,8 @@ impl Tx {
                 .bind(entry.kind.as_str())
                 .bind(entry.detail.as_str());
         self.execute(query, "writing a log").await?;
-        let reason = if progress.state == OperationState::Stuck { entry.detail.as_str() } else { "" };
+        let told = matches!(progress.state, OperationState::Stuck | OperationState::Waiting);
+        let reason = if told { entry.detail.as_str() } else { "" };
         self.set_progress(id, progress, reason, (steps_done(progress), at_step(progress)), entry.at).await
     }
 }

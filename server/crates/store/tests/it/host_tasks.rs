@@ -2,7 +2,7 @@
 
 use crate::support::{Fixture, cluster, cluster_id, host_id, operation, operation_id};
 use quorate_domain::{HostTaskId, Timestamp, host_task::HostTask};
-use quorate_store::StoreError;
+use quorate_store::{NewOperation, StoreError};
 
 fn task(host: &str, token: &str) -> HostTask {
     HostTask {
@@ -18,6 +18,7 @@ fn task(host: &str, token: &str) -> HostTask {
         cluster_token: String::new(),
         token: token.into(),
         left_by: operation_id("op"),
+        rescued: false,
         attempt: None,
         problem: String::new(),
         created_at: Timestamp(9),
@@ -71,6 +72,18 @@ async fn a_task_is_closed_by_its_own_removal_only_and_a_problem_is_kept() {
     let error = tx.leave_host_task(&task("lab9", "tok")).await.unwrap_err();
     assert!(matches!(error, StoreError::NotFound { .. }), "{error:?}");
     tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_rescue_left_is_a_fence() {
+    let f = Fixture::new().await;
+    let [host] = f.hosts(["lab1"]).await;
+    let left = task("lab1", "tok");
+    leave(&f, &left).await;
+    let mut tx = f.store.begin().await.unwrap();
+    tx.insert_operation(&NewOperation { kind: "rescue_cluster".into(), ..operation("op", "Demo", &[]) }).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(f.store.host_tasks_of(&host).await.unwrap(), [HostTask { rescued: true, ..left }]);
 }
 
 #[tokio::test]

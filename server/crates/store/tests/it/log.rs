@@ -32,6 +32,8 @@ async fn from_every_state_on_a_long_way_only_legal_entries_are_written() {
         (0, K::Started),
         (0, K::Started),
         (0, K::Succeeded),
+        (1, K::Paused),
+        (1, K::Proceeded),
         (1, K::CancelRequested),
         (1, K::Cancelled),
         (1, K::Retried),
@@ -64,7 +66,8 @@ async fn from_every_state_on_a_long_way_only_legal_entries_are_written() {
         assert_eq!((entry.seq as usize, &progress), (i + 1, &expected));
         let row = f.store.operation(&id).await.unwrap().unwrap();
         assert_eq!(row.state, expected.state);
-        assert_eq!(row.reason, if row.state == OperationState::Stuck { "why" } else { "" });
+        let told = matches!(row.state, OperationState::Stuck | OperationState::Waiting);
+        assert_eq!(row.reason, if told { "why" } else { "" });
     }
     let log = f.store.log(&id).await.unwrap();
     assert_eq!(log.len(), way.len(), "refused entries were written");

@@ -111,6 +111,7 @@ pub(super) async fn look(planner: &Planner, params: &mut AdoptParams) -> Result<
         host: host_of(&hosts, std::slice::from_ref(&params.endpoint)).map(|h| h.id.clone()),
         client_url: params.endpoint.clone(),
         peer_url: String::new(),
+        loopback: false,
     };
     let mut target = ClusterTarget {
         name: params.name.clone(),

@@ -20,18 +20,33 @@ pub(super) fn build(params: &InstallParams, hosts: &Provision<'_>, target: &Clus
         hosts.configure(site, &conf(site, params, target, InitialState::New))
     }));
     steps.extend(start(hosts, target));
-    steps.push(cluster_step("members_agree", "All members answer and follow one leader", target, agree(target)));
+    steps.push(agreement(target));
     steps.push(hosts.step("state_existing", "Write initial-cluster-state: existing", |site| {
         site.lane(existing(site, params, target))
     }));
     steps.push(verify(&hosts.sites, params, target));
     steps.extend(hosts.remove_archives());
+    steps.push(registration(params, target));
+    steps
+}
+
+/// All members answer.
+pub(in crate::kinds) fn agreement(target: &ClusterTarget) -> Step {
+    cluster_step("members_agree", "All members answer and follow one leader", target, agree(target))
+}
+
+/// The console takes the cluster over; undo forgets it.
+pub(in crate::kinds) fn registration(params: &InstallParams, target: &ClusterTarget) -> Step {
     let mut last = cluster_step("register", "Take the cluster under management", target, register(params, target));
     for lane in &mut last.lanes {
         lane.undo = vec![Effect::ForgetCluster { name: params.name.clone() }.into()];
     }
-    steps.push(last);
-    steps
+    last
+}
+
+/// etcd.conf of a member whose data is there before it starts.
+pub(in crate::kinds) fn existing_conf(site: &Site<'_>, params: &InstallParams, target: &ClusterTarget) -> String {
+    conf(site, params, target, InitialState::Existing)
 }
 
 /// A member of a new cluster first asks the others, in the order of their peer URLs, whether there is one already, and
@@ -101,7 +116,8 @@ fn existing(site: &Site<'_>, params: &InstallParams, target: &ClusterTarget) -> 
     Part { actions: vec![put.into()], undo: Vec::new() }
 }
 
-fn verify(sites: &[Site<'_>], params: &InstallParams, target: &ClusterTarget) -> Step {
+/// A canary through every member; units come back at boot.
+pub(in crate::kinds) fn verify(sites: &[Site<'_>], params: &InstallParams, target: &ClusterTarget) -> Step {
     let enabled = || Part::run(Run::new(["systemctl", "is-enabled", "--quiet", service::UNIT]));
     let mut lanes: Vec<Lane> = sites.iter().map(|s| s.lane(enabled())).collect();
     let canary = Effect::Canary { cluster: target.clone(), key: format!("quorate/canary/{}", params.token) };

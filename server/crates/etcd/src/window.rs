@@ -2,11 +2,12 @@
 //! keys as the page may bring. etcd counts all keys of a range on each request, under the lock that writers wait for, whatever the
 //! limit is (etcd's `treeIndex.Revisions`): without windows each page of a million keys holds writers up by a tenth of a second.
 
-use quorate_etcd::RangeEnd;
+use crate::kv::{Pair, RangeEnd, RangeReply};
+use quorate_domain::keys::Key;
 
 /// A key is read as a binary fraction: a window begins at a key and ends where the first `bits` bits change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub struct Window {
     bits: usize,
     /// How many windows in a row were empty.
     empty: u32,
@@ -14,17 +15,23 @@ pub(super) struct Window {
 
 impl Window {
     /// All keys.
-    pub(super) const ALL: Self = Self { bits: 0, empty: 0 };
+    pub const ALL: Self = Self { bits: 0, empty: 0 };
 
     /// One that keys between these two, which follow each other in the order of keys, would fit in.
-    pub(super) fn around(first: &[u8], last: &[u8]) -> Self {
+    pub fn around(first: &[u8], last: &[u8]) -> Self {
         let bytes = first.iter().zip(last).take_while(|(one, other)| one == other).count();
         let differ = |at: usize| first.get(at).copied().unwrap_or_default() ^ last.get(at).copied().unwrap_or_default();
         Self { bits: bytes * 8 + differ(bytes).leading_zeros() as usize, empty: 0 }
     }
 
+    /// One for the page after these keys, if those to come are alike; all keys after a page without any.
+    pub fn of(pairs: &[Pair]) -> Self {
+        let ends = pairs.first().zip(pairs.last());
+        ends.map_or(Self::ALL, |(first, last)| Self::around(&first.key, &last.key))
+    }
+
     /// Where the window that begins at `from` ends.
-    pub(super) fn end(self, from: &[u8]) -> RangeEnd {
+    pub fn end(self, from: &[u8]) -> RangeEnd {
         let (whole, part) = (self.bits / 8, self.bits % 8);
         let mut end: Vec<u8> = from.iter().copied().chain(std::iter::repeat(0)).take(self.bits.div_ceil(8)).collect();
         if let (Some(last), true) = (end.get_mut(whole), part > 0) {
@@ -43,7 +50,7 @@ impl Window {
     }
 
     /// Adapts the windows to come: this one had `count` keys, of which a page brings `limit`.
-    pub(super) fn had(&mut self, count: u64, limit: usize) {
+    pub fn had(&mut self, count: u64, limit: usize) {
         let limit = (limit as u64).max(1);
         if count == 0 {
             // Faster and faster through a gap, so that the end of all keys is not reached in hundreds of requests.
@@ -57,6 +64,15 @@ impl Window {
         } else if count < limit / 2 {
             self.bits = self.bits.saturating_sub(1);
         }
+    }
+}
+
+/// Where the page after this one begins, which reached up to `end`; none when all is listed.
+pub fn after(reply: &RangeReply, end: RangeEnd) -> Option<Vec<u8>> {
+    match (reply.pairs.last(), end) {
+        (Some(last), _) if reply.more => Some(Key(last.key.clone()).next().0),
+        (_, RangeEnd::Before(end)) => Some(end),
+        _ => None,
     }
 }
 

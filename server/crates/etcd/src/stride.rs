@@ -1,14 +1,19 @@
 //! Going through ranges of keys in answers of about one size. Invariant: the limit of each answer follows from the bytes of those
 //! before, so that none is much larger than it should be; the next one begins right behind the last key. Who is asked, at which
-//! revision and until when is `reader`'s and `pager`'s.
+//! revision and until when is up to whoever goes through them.
 
-use crate::visible::KeyRange;
+use crate::{
+    error::EtcdError,
+    kv::{Pair, RangeReply},
+};
 use quorate_domain::keys::Key;
-use quorate_etcd::{EtcdError, RangeReply};
 use std::collections::VecDeque;
 
+/// A range of keys: the first one, and the one before which it ends; no end means the last key there is.
+pub type KeyRange = (Vec<u8>, Option<Vec<u8>>);
+
 /// The first answer: of the largest values that etcd takes by default this is 24 MiB.
-pub(crate) const FIRST: usize = 16;
+pub const FIRST: usize = 16;
 /// What an answer has for each key beside key and value.
 const BESIDE: usize = 24;
 /// What was too large is asked for again with so many times fewer keys.
@@ -16,7 +21,7 @@ const SHRINKAGE: usize = 8;
 
 /// How large answers should be.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Size {
+pub struct Size {
     /// Bytes of one.
     pub bytes: usize,
     /// Answers grow by no more than this, …
@@ -25,15 +30,30 @@ pub(crate) struct Size {
     pub most: usize,
 }
 
+impl Size {
+    /// How many keys the next answer may have, if they are like these of one that had a limit of `limit`.
+    pub fn limit_after(&self, pairs: &[Pair], limit: usize) -> usize {
+        if pairs.is_empty() {
+            return limit;
+        }
+        let bytes: usize = pairs.iter().map(|pair| pair.key.len() + pair.value.len() + BESIDE).sum();
+        let fits = self.bytes / (bytes / pairs.len()).max(1);
+        fits.clamp(1, (limit * self.growth).min(self.most))
+    }
+}
+
 /// Ranges that are being gone through.
 #[derive(Clone, Debug)]
-pub(crate) struct Stride {
+pub struct Stride {
+    /// What is left of them.
     pub ranges: VecDeque<KeyRange>,
+    /// Of the next answer.
     pub limit: usize,
     size: Size,
 }
 
 impl Stride {
+    /// From the beginning of `ranges`.
     pub fn new(ranges: VecDeque<KeyRange>, size: Size) -> Self {
         Self { ranges, limit: FIRST, size }
     }
@@ -54,16 +74,12 @@ impl Stride {
         if let (true, Some(last)) = (reply.more, reply.pairs.last()) {
             self.ranges.push_front((Key(last.key.clone()).next().0, end));
         }
-        if !reply.pairs.is_empty() {
-            let bytes: usize = reply.pairs.iter().map(|pair| pair.key.len() + pair.value.len() + BESIDE).sum();
-            let fits = self.size.bytes / (bytes / reply.pairs.len()).max(1);
-            self.limit = fits.clamp(1, (self.limit * self.size.growth).min(self.size.most));
-        }
+        self.limit = self.size.limit_after(&reply.pairs, self.limit);
     }
 }
 
 /// The limit to ask again with after an answer that was too large; none when it was not that, or cannot be less.
-pub(crate) fn less(limit: usize, error: &EtcdError) -> Option<usize> {
+pub fn less(limit: usize, error: &EtcdError) -> Option<usize> {
     (limit > 1 && is_too_much(error)).then(|| (limit / SHRINKAGE).max(1))
 }
 
