@@ -240,14 +240,18 @@ impl Vault {
                 Ok(Reading { bytes, total, stream: local::chunks(file, name, range) })
             }
             Place::S3(bucket) => {
-                if let Some(asked) = &range {
-                    let (total, range) = (bucket.size(name).await?, asked.clone());
-                    let range = clamp(Some(range), total);
-                    if range.is_empty() {
-                        // A store refuses to read nothing.
-                        return Ok(Reading { bytes: 0, total, stream: stream::empty().boxed() });
+                let range = match range {
+                    None => None,
+                    Some(range) => {
+                        // Stores refuse to read nothing, and some a range that ends behind the end.
+                        let total = bucket.size(name).await?;
+                        let range = clamp(Some(range), total);
+                        if range.is_empty() {
+                            return Ok(Reading { bytes: 0, total, stream: stream::empty().boxed() });
+                        }
+                        Some(range)
                     }
-                }
+                };
                 let s3::Found { bytes, total, stream } = bucket.read(name, range).await?;
                 Ok(Reading { bytes, total, stream })
             }

@@ -55,7 +55,8 @@ async fn drive(
     mut upload: Box<dyn MultipartUpload>,
     mut orders: mpsc::Receiver<Order>,
 ) -> Result<u64, VaultError> {
-    let done = parts(upload.as_mut(), &mut orders).await;
+    let mut under_way = JoinSet::new();
+    let done = parts(upload.as_mut(), &mut orders, &mut under_way).await;
     let error = match done {
         Ok(Some(bytes)) => match upload.complete().await {
             Ok(_) => return Ok(bytes),
@@ -66,6 +67,10 @@ async fn drive(
         Ok(None) => None,
         Err(error) => Some(error),
     };
+    // A part that is under way while its upload is aborted can stay in the bucket.
+    let settled = async { while under_way.join_next().await.is_some() {} };
+    let _ = timeout(ABORT, settled).await;
+    under_way.shutdown().await;
     if !matches!(timeout(ABORT, upload.abort()).await, Ok(Ok(()))) {
         tracing::warn!(
             place = &*bucket.place,
@@ -80,8 +85,9 @@ async fn drive(
 async fn parts(
     upload: &mut dyn MultipartUpload,
     orders: &mut mpsc::Receiver<Order>,
+    under_way: &mut JoinSet<object_store::Result<()>>,
 ) -> object_store::Result<Option<u64>> {
-    let (mut under_way, mut bytes) = (JoinSet::new(), 0);
+    let mut bytes = 0;
     while let Some(order) = orders.recv().await {
         let room = match order {
             Order::Part(part) => {
