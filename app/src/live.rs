@@ -214,6 +214,8 @@ impl Live {
             | LiveMessage::Output { .. }
             | LiveMessage::Journal { .. }
             | LiveMessage::Keys { .. }
+            | LiveMessage::Snapshot { .. }
+            | LiveMessage::SnapshotGone { .. }
             | LiveMessage::HostChanged { .. } => {}
         }
         // What came while there was no stream (a hidden tab, a restart) is in no later message: pages read again then, but

@@ -1,7 +1,7 @@
 //! Values for unit tests of this crate. Invariant: compiled for tests only.
 
 use quorate_domain::{
-    ClusterId, HostId, HostTaskId, MemberId, OperationId, Timestamp,
+    ClusterId, HostId, HostTaskId, MemberId, OperationId, SnapshotId, Timestamp, VaultId,
     cluster::{ClusterView, MemberRole, MemberStatus, MemberView, Reach, Reachability, Scheme},
     host::{Contact, Elevation, HostSummary, Trust},
     host_task::HostTask,
@@ -10,8 +10,37 @@ use quorate_domain::{
     operation::{OperationState, OperationSummary},
     plan::{Check, DiffChange, DiffLine, EffectView, OperationClass, PlanStep, PlanView, Verdict},
     quorum::Tolerance,
+    snapshots::{Content, Origin, Snapshot, SnapshotState},
+    version::Version,
     wide::Wide,
 };
+
+/// A good snapshot of the cluster `demo`.
+pub(crate) fn snapshot() -> Snapshot {
+    Snapshot {
+        id: SnapshotId::from_random([4; 10]),
+        vault: VaultId::from_random([5; 10]),
+        cluster: Some(ClusterId::from_random([1; 10])),
+        cluster_name: "demo".into(),
+        name: "20261123-181702-demo-etcd-backup.db".into(),
+        state: SnapshotState::Good,
+        at: Timestamp(5),
+        actor: "anna".into(),
+        origin: Origin::Operation { operation: OperationId::from_random([2; 10]) },
+        member: "lab2".into(),
+        etcd_cluster: "cafe".into(),
+        version: Some(Version::new(3, 5, 16)),
+        revision: Some(Wide(u64::MAX)),
+        bytes: Wide(8224),
+        expected: Wide(8224),
+        sha256: "ab".repeat(32),
+        sealed_by_etcd: Some(true),
+        content: Some(Content { keys: Wide(3), digest: "cd".repeat(32) }),
+        encrypted: false,
+        protected: true,
+        problem: String::new(),
+    }
+}
 
 /// What is known of a key that was written once, at revision 5.
 pub(crate) fn key_meta() -> KeyMeta {

@@ -265,6 +265,7 @@ fn action_of(message: &LiveMessage) -> Action {
     match message {
         LiveMessage::Operation { .. } | LiveMessage::Output { .. } => Action::ViewOperations,
         LiveMessage::HostChanged { .. } => Action::ViewHosts,
+        LiveMessage::Snapshot { .. } | LiveMessage::SnapshotGone { .. } => Action::ViewSnapshots,
         LiveMessage::Journal { .. } => Action::CheckHosts,
         // Only whoever had a permit for these values follows them, perhaps by rules of keys that no role says.
         LiveMessage::Keys { .. } => Action::ViewKeys,

@@ -25,6 +25,8 @@ pub(super) fn parse(text: &str) -> Option<LiveMessage> {
         "journal" => LiveMessage::Journal { cluster: part(value, "cluster")?, journal: part(value, "journal")? },
         "keys" => LiveMessage::Keys { cluster: part(value, "cluster")?, news: part(value, "news")? },
         "host_changed" => LiveMessage::HostChanged { host: part(value, "host")? },
+        "snapshot" => LiveMessage::Snapshot { snapshot: Box::new(part(value, "snapshot")?) },
+        "snapshot_gone" => LiveMessage::SnapshotGone { snapshot: part(value, "snapshot")? },
         "goodbye" => LiveMessage::Goodbye { reason: part(value, "reason")? },
         _ => return None,
     })
@@ -39,7 +41,7 @@ mod tests {
     use super::*;
     use crate::sample;
     use quorate_domain::{
-        ClusterId, HostId, OperationId, Timestamp,
+        ClusterId, HostId, OperationId, SnapshotId, Timestamp,
         cluster::{ClusterEvent, ClusterEventKind},
         keys::{Key, KeyChange, KeyMeta, KeyNews},
         operation::{LogEntry, LogKind, OutputLine, StepState},
@@ -89,6 +91,8 @@ mod tests {
             LiveMessage::Journal { cluster: ClusterId::from_random([1; 10]), journal: sample::journal("lab1", &[5]) },
             LiveMessage::Keys { cluster: ClusterId::from_random([1; 10]), news: news() },
             LiveMessage::HostChanged { host: HostId::from_random([3; 10]) },
+            LiveMessage::Snapshot { snapshot: Box::new(sample::snapshot()) },
+            LiveMessage::SnapshotGone { snapshot: SnapshotId::from_random([4; 10]) },
             LiveMessage::Goodbye { reason: "logged out".into() },
         ]
     }

@@ -9,6 +9,7 @@ use crate::{
     inventory::{Broadcast, ConsoleInventory},
     keys::KeyParts,
     live::Live,
+    snapshots::SnapshotParts,
     throwaways::ThrowawayParts,
     users::{Auth, random},
 };
@@ -41,6 +42,7 @@ pub(crate) struct Runtime {
     pub(crate) live: Live,
     pub(crate) tasks: HostTasks,
     pub(crate) keys: KeyParts,
+    pub(crate) snapshots: SnapshotParts,
     pub(crate) throwaways: ThrowawayParts,
     /// Cancelled when the console stops.
     pub(crate) stop: CancellationToken,
@@ -71,11 +73,14 @@ impl Console {
         let events = Arc::new(Broadcast::new(self.clone()));
         let engine = Engine::new(self.0.store.clone(), planner, events, self.0.config.abort_after_log_entries);
         let (tasks, keys) = (HostTasks::default(), KeyParts::new(&self.0.config));
-        let (throwaways, stop) = (ThrowawayParts::default(), CancellationToken::new());
-        let runtime = Runtime { key, pool, engine, live, tasks, keys, throwaways, stop };
+        let (snapshots, throwaways, stop) =
+            (SnapshotParts::default(), ThrowawayParts::default(), CancellationToken::new());
+        let runtime = Runtime { key, pool, engine, live, tasks, keys, snapshots, throwaways, stop };
         self.0.runtime.set(runtime).map_err(|_| CoreError::internal("the console was started twice"))?;
         self.sweep_throwaways().await;
         self.end_left_drills().await?;
+        self.have_a_vault().await?;
+        self.tidy_snapshots().await?;
         self.watch_all_clusters().await?;
         self.spawn_housekeeping();
         self.show_unfinished().await?;

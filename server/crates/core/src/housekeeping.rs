@@ -1,5 +1,5 @@
-//! Work that nobody asks for: unit states of members, what is left to be done on hosts (`host_tasks`), and dropping what has
-//! outlived its days or is not looked at any more (`keys`). Invariant: it never waits for a host longer than a deadline, changes one only through an operation,
+//! Work that nobody asks for: unit states of members, what is left to be done on hosts (`host_tasks`), what is taken on schedule and noted of revisions (`snapshots`),
+//! and dropping what has outlived its days or is not looked at any more (`keys`). Invariant: it never waits for a host longer than a deadline, changes one only through an operation,
 //! and ends with the console.
 
 use crate::{console::Console, error::chain};
@@ -30,6 +30,10 @@ impl Console {
         tokio::spawn(stop.run_until_cancelled_owned(async move { drills.keep_drills().await }));
         let (tasks, stop) = (self.clone(), runtime.stop.clone());
         tokio::spawn(stop.run_until_cancelled_owned(async move { tasks.keep_host_tasks().await }));
+        let (schedules, stop) = (self.clone(), runtime.stop.clone());
+        tokio::spawn(stop.run_until_cancelled_owned(async move { schedules.keep_schedules().await }));
+        let (marks, stop) = (self.clone(), runtime.stop.clone());
+        tokio::spawn(stop.run_until_cancelled_owned(async move { marks.keep_marks().await }));
     }
 
     async fn keep_pruned(&self) {

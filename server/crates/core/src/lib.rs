@@ -25,9 +25,11 @@ pub mod permit;
 mod releases;
 pub mod sessions;
 pub mod setup;
+pub mod snapshots;
 mod throwaways;
 pub mod tokens;
 pub mod users;
+pub mod vaults;
 
 pub use actor::{Actor, Via};
 pub use config::Config;

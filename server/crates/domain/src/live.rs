@@ -3,10 +3,11 @@
 
 use crate::{
     cluster::{ClusterEvent, ClusterView},
-    ids::{ClusterId, HostId, OperationId},
+    ids::{ClusterId, HostId, OperationId, SnapshotId},
     journal::MemberJournal,
     keys::KeyNews,
     operation::{LogEntry, OperationSummary, OutputLine, StepState},
+    snapshots::Snapshot,
 };
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,16 @@ pub enum LiveMessage {
     HostChanged {
         /// Which.
         host: HostId,
+    },
+    /// A snapshot was begun, came on (not more often than once a second), ended, or was changed.
+    Snapshot {
+        /// It, as it is now.
+        snapshot: Box<Snapshot>,
+    },
+    /// A snapshot was deleted.
+    SnapshotGone {
+        /// Which.
+        snapshot: SnapshotId,
     },
     /// The session ended (logout, disable, role change, expiry); the stream ends after this.
     Goodbye {

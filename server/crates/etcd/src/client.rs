@@ -138,7 +138,7 @@ impl MemberClient {
         bounded(deadline, http::get(&self.shared.endpoint, "/metrics")).await
     }
 
-    async fn on_line<T>(
+    pub(crate) async fn on_line<T>(
         &self,
         deadline: Duration,
         ask: impl AsyncFnOnce(Line) -> Result<T, EtcdError> + Clone,

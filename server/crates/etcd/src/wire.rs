@@ -1,8 +1,9 @@
-//! The one request etcd-client does not offer: a member list that is *linearizable*. Invariant: field numbers are those
+//! The requests that etcd-client does not offer: a member list that is *linearizable*, and a snapshot whose bytes are not copied.
+//! Invariant: field numbers are those
 //! of etcd's `rpc.proto`; everything else goes through etcd-client.
 
 use crate::{error::EtcdError, line::Line};
-use tonic::{Request, client::Grpc, codegen::http::uri::PathAndQuery};
+use tonic::{Request, Streaming, client::Grpc, codegen::http::uri::PathAndQuery};
 use tonic_prost::ProstCodec;
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -49,4 +50,25 @@ pub async fn member_list(line: Line, linearizable: bool) -> Result<MemberListRes
     let request = Request::new(MemberListRequest { linearizable });
     let codec = ProstCodec::<MemberListRequest, MemberListResponse>::default();
     Ok(grpc.unary(request, path, codec).await?.into_inner())
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SnapshotRequest {}
+
+/// Without the header; the bytes are those that came, not a copy.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SnapshotResponse {
+    #[prost(uint64, tag = "2")]
+    pub remaining_bytes: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub blob: prost::bytes::Bytes,
+}
+
+/// Asks the member behind `line` for its database.
+pub async fn snapshot(line: Line) -> Result<Streaming<SnapshotResponse>, EtcdError> {
+    let mut grpc = Grpc::new(line);
+    grpc.ready().await.map_err(|e| EtcdError::unreachable(Box::new(e)))?;
+    let path = PathAndQuery::from_static("/etcdserverpb.Maintenance/Snapshot");
+    let codec = ProstCodec::<SnapshotRequest, SnapshotResponse>::default();
+    Ok(grpc.server_streaming(Request::new(SnapshotRequest {}), path, codec).await?.into_inner())
 }

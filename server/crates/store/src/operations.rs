@@ -157,6 +157,30 @@ impl Tx {
         one(self, id).await
     }
 
+    /// The unfinished operation that works on a cluster, as this change sees it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn unfinished_operation_on(&mut self, cluster: &ClusterId) -> Result<Option<OperationRow>> {
+        match self.claim_of_cluster(Some(cluster), "").await? {
+            Some(id) => self.operation(&id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// An unfinished operation whose plan names this word (the id of something that it needs), as this change sees it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn unfinished_operation_with(&mut self, word: &str) -> Result<Option<OperationId>> {
+        let query = sqlx::query(
+            "SELECT id FROM operations WHERE state NOT IN ('done', 'unwound', 'handed_over') AND instr(plan_json, ?) > 0
+             LIMIT 1",
+        );
+        let row = self.optional(query.bind(word.to_owned()), READING).await?;
+        row.map(|row| row.parsed("id")).transpose()
+    }
+
     /// Accepts an operation: it is `running`, and claims its cluster (by id and by name) and its hosts.
     ///
     /// # Errors

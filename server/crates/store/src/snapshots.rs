@@ -107,6 +107,15 @@ impl Store {
         one(&mut self.reader(), select!("WHERE id = ?").bind(id.as_str())).await
     }
 
+    /// The snapshot that has, or had, this name in a vault.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn snapshot_named(&self, vault: &VaultId, name: &str) -> Result<Option<Snapshot>> {
+        let query = select!("WHERE vault = ? AND name = ?").bind(vault.as_str()).bind(name.to_owned());
+        one(&mut self.reader(), query).await
+    }
+
     /// All that are being taken: at boot, those that an ended console left.
     ///
     /// # Errors
@@ -262,6 +271,16 @@ impl Tx {
         .bind(content(found)?)
         .bind(problem.to_owned())
         .bind(id.as_str());
+        self.change_snapshot(query, id).await
+    }
+
+    /// It is of this cluster from now on: one that was uploaded claims none while it comes.
+    ///
+    /// # Errors
+    /// `NotFound`, also when the cluster is not registered.
+    pub async fn assign_snapshot(&mut self, id: &SnapshotId, cluster: &ClusterId) -> Result<()> {
+        let query =
+            sqlx::query("UPDATE snapshots SET cluster = ? WHERE id = ?").bind(cluster.as_str()).bind(id.as_str());
         self.change_snapshot(query, id).await
     }
 

@@ -120,11 +120,11 @@ fn candidates(view: &ClusterView, avoid: Option<MemberId>) -> Vec<&MemberView> {
 
 impl Console {
     /// The newest view of a cluster.
-    pub(super) fn view_of(&self, cluster: &ClusterId) -> Result<Arc<ClusterView>, CoreError> {
+    pub(crate) fn view_of(&self, cluster: &ClusterId) -> Result<Arc<ClusterView>, CoreError> {
         self.runtime()?.live.view(cluster).ok_or_else(|| CoreError::not_found("cluster", cluster))
     }
 
-    pub(super) async fn record_of(&self, cluster: &ClusterId) -> Result<ClusterRecord, CoreError> {
+    pub(crate) async fn record_of(&self, cluster: &ClusterId) -> Result<ClusterRecord, CoreError> {
         self.0.store.cluster(cluster).await?.ok_or_else(|| CoreError::not_found("cluster", cluster))
     }
 

@@ -3,7 +3,10 @@
 //! output is replayed from the store).
 
 use async_trait::async_trait;
-use quorate_domain::{ClusterId, HostId, OperationId, cluster::ClusterView, live::LiveMessage, operation::OutputLine};
+use quorate_domain::{
+    ClusterId, HostId, OperationId, SnapshotId, cluster::ClusterView, live::LiveMessage, operation::OutputLine,
+    snapshots::SnapshotState,
+};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Messages a slow subscription may be behind before it gets the whole picture instead.
 const BACKLOG: usize = 256;
-/// Ended operations whose last word is part of the whole picture.
+/// Ended operations, and ended snapshots, whose last word is part of the whole picture.
 const ENDED_KEPT: usize = 32;
 
 /// Reads output that was printed before somebody looked.
@@ -44,6 +47,8 @@ struct Picture {
     ended: VecDeque<OperationId>,
     hosts: BTreeSet<HostId>,
     gone: BTreeSet<ClusterId>,
+    /// Those that are being taken, and what became of the last ones: oldest word first.
+    snapshots: VecDeque<(SnapshotId, LiveMessage)>,
 }
 
 impl Hub {
@@ -138,9 +143,22 @@ impl Picture {
                     self.operations.remove(&oldest);
                 }
             }
+            LiveMessage::Snapshot { snapshot } => self.remember_snapshot(&snapshot.id, message),
+            LiveMessage::SnapshotGone { snapshot } => self.remember_snapshot(snapshot, message),
             LiveMessage::HostChanged { host } => _ = self.hosts.insert(host.clone()),
             LiveMessage::ClusterGone { cluster } => _ = self.gone.insert(cluster.clone()),
             _ => {}
+        }
+    }
+
+    fn remember_snapshot(&mut self, id: &SnapshotId, message: &LiveMessage) {
+        self.snapshots.retain(|(known, _)| known != id);
+        self.snapshots.push_back((id.clone(), message.clone()));
+        let ended = |message: &LiveMessage| !matches!(message, LiveMessage::Snapshot { snapshot } if snapshot.state == SnapshotState::Taking);
+        if self.snapshots.iter().filter(|(_, message)| ended(message)).count() > ENDED_KEPT
+            && let Some(oldest) = self.snapshots.iter().position(|(_, message)| ended(message))
+        {
+            self.snapshots.remove(oldest);
         }
     }
 }
@@ -264,6 +282,11 @@ impl LiveSubscription {
             self.ready.push_back(LiveMessage::Cluster { view: Box::new(ClusterView::clone(&view)) });
         }
         self.ready.extend(picture.operations.values().cloned());
+        // A page that was just made has read them; only progress is to be seen at once.
+        let told = |message: &LiveMessage| {
+            missed || matches!(message, LiveMessage::Snapshot { snapshot } if snapshot.state == SnapshotState::Taking)
+        };
+        self.ready.extend(picture.snapshots.iter().map(|(_, message)| message).filter(|m| told(m)).cloned());
     }
 }
 
