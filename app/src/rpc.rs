@@ -10,8 +10,10 @@ pub(crate) mod keys;
 pub(crate) mod opened;
 pub(crate) mod operations;
 pub(crate) mod releases;
+pub(crate) mod snapshots;
 pub(crate) mod tokens;
 pub(crate) mod users;
+pub(crate) mod vaults;
 mod wire;
 
 pub(crate) use wire::unreadable;

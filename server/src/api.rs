@@ -15,8 +15,11 @@ mod opened;
 mod operations;
 mod plans;
 mod releases;
+mod schedules;
+mod snapshots;
 mod tokens;
 mod users;
+mod vaults;
 
 use crate::state::AppState;
 use axum::{Json, Router, middleware, routing};
@@ -99,6 +102,19 @@ fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(clusters::list_cluster_configurations))
         .routes(routes!(clusters::list_cluster_journals))
         .routes(routes!(clusters::list_cluster_patroni_scopes))
+        .routes(routes!(snapshots::list_backups))
+        .routes(routes!(snapshots::get_cluster_backups))
+        .routes(routes!(snapshots::take_snapshot))
+        .routes(routes!(snapshots::list_snapshots, snapshots::upload_snapshot))
+        .routes(routes!(snapshots::get_snapshot, snapshots::delete_snapshot))
+        .routes(routes!(snapshots::download_snapshot))
+        .routes(routes!(snapshots::protect_snapshot))
+        .routes(routes!(snapshots::cancel_snapshot))
+        .routes(routes!(schedules::list_schedules, schedules::create_schedule))
+        .routes(routes!(schedules::edit_schedule, schedules::delete_schedule))
+        .routes(routes!(vaults::list_vaults, vaults::create_vault))
+        .routes(routes!(vaults::get_vault, vaults::edit_vault, vaults::delete_vault))
+        .routes(routes!(vaults::try_vault))
         .routes(routes!(keys::list_keys))
         .routes(routes!(keys::get_key_index))
         .routes(routes!(keys::get_key_settings, keys::set_key_settings))

@@ -3,6 +3,7 @@
 
 pub mod files;
 pub mod keys;
+pub mod snapshots;
 
 use crate::{
     api::{caller::Id, problem::ApiProblem},
@@ -32,7 +33,14 @@ pub fn router(state: &AppState) -> Router {
         .route("/transfers/clusters/{id}/value", routing::get(keys::value))
         .route("/transfers/clusters/{id}/export", routing::get(files::export))
         .route("/transfers/clusters/{id}/keys/files", routing::post(files::upload))
+        .route("/transfers/snapshots", routing::post(snapshots::upload))
+        .route("/transfers/snapshots/{id}", routing::get(snapshots::download))
         .with_state(state.clone())
+}
+
+/// Whether a request brings a file, which takes as long as its bytes keep coming.
+pub fn brings_a_file(path: &str) -> bool {
+    files::brings_a_file(path) || snapshots::brings_a_snapshot(path)
 }
 
 /// The last lines of the journals, merged by time.

@@ -26,6 +26,9 @@ fn table() -> Vec<Row> {
     let install = json!({"kind": "install_cluster", "params": {"name": "x", "members": []}});
     let mut start = install.clone();
     start["digest"] = json!("none");
+    let vault = json!({"name": "", "place": {"kind": "local", "directory": "nowhere"}});
+    let schedule =
+        json!({"vault": "v-none", "cron": "0 0 * * *", "time_zone": "UTC", "retention": {}, "enabled": true});
     vec![
         row("make_plan", M::POST, "/plans", R::Admin, Some(install)),
         row("list_operations", M::GET, "/operations", R::Viewer, None),
@@ -49,6 +52,26 @@ fn table() -> Vec<Row> {
         row("list_cluster_configurations", M::GET, "/clusters/c-none/configurations", R::Operator, None),
         row("list_cluster_patroni_scopes", M::GET, "/clusters/c-none/patroni", R::Viewer, None),
         row("list_cluster_journals", M::GET, "/clusters/c-none/journals", R::Operator, None),
+        row("list_backups", M::GET, "/backups", R::Viewer, None),
+        row("get_cluster_backups", M::GET, "/clusters/c-none/backups", R::Viewer, None),
+        row("take_snapshot", M::POST, "/clusters/c-none/snapshots", R::Operator, Some(json!({}))),
+        row("list_snapshots", M::GET, "/snapshots", R::Viewer, None),
+        row("upload_snapshot", M::POST, "/snapshots", R::Admin, None),
+        row("get_snapshot", M::GET, "/snapshots/sn-none", R::Viewer, None),
+        row("delete_snapshot", M::DELETE, "/snapshots/sn-none", R::Admin, None),
+        row("download_snapshot", M::GET, "/snapshots/sn-none/file", R::Admin, None),
+        row("protect_snapshot", M::PUT, "/snapshots/sn-none/protection", R::Admin, Some(json!({"protected": true}))),
+        row("cancel_snapshot", M::POST, "/snapshots/sn-none/cancel", R::Operator, None),
+        row("list_schedules", M::GET, "/clusters/c-none/schedules", R::Viewer, None),
+        row("create_schedule", M::POST, "/clusters/c-none/schedules", R::Admin, Some(schedule.clone())),
+        row("edit_schedule", M::PUT, "/clusters/c-none/schedules/sc-none", R::Admin, Some(schedule)),
+        row("delete_schedule", M::DELETE, "/clusters/c-none/schedules/sc-none", R::Admin, None),
+        row("list_vaults", M::GET, "/vaults", R::Viewer, None),
+        row("create_vault", M::POST, "/vaults", R::Admin, Some(vault.clone())),
+        row("get_vault", M::GET, "/vaults/v-none", R::Viewer, None),
+        row("edit_vault", M::PUT, "/vaults/v-none", R::Admin, Some(vault)),
+        row("delete_vault", M::DELETE, "/vaults/v-none", R::Admin, None),
+        row("try_vault", M::POST, "/vaults/v-none/try", R::Admin, None),
         row("list_keys", M::GET, "/clusters/c-none/keys?separator=/&limit=10", R::Viewer, None),
         row("get_key_index", M::GET, "/clusters/c-none/keys/index", R::Viewer, None),
         row("get_key_settings", M::GET, "/clusters/c-none/keys/settings", R::Viewer, None),
@@ -168,6 +191,7 @@ fn the_table_is_complete() {
             "ht-none" => "{task}",
             "ku-none" => "{undo}",
             "kf-none" => "{file}",
+            "sc-none" => "{schedule}",
             "7d" => "{lease}",
             part if part.ends_with("-none") => "{id}",
             part => part,

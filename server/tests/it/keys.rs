@@ -6,6 +6,7 @@ mod edits;
 mod files;
 mod reading;
 mod rights;
+mod snapshots;
 
 use crate::support::{App, until};
 use quorate_domain::Role;

@@ -38,4 +38,5 @@ pub use error::CoreError;
 pub use hosts::HostEdit;
 pub use permit::{Permit, RunPermit, act};
 pub use quorate_etcd::Material;
+pub use quorate_store::SnapshotFilter;
 pub use sessions::LoggedIn;

@@ -22,13 +22,14 @@ use crate::{
     console::Console,
     error::{CoreError, chain},
     permit::{Permit, act},
+    vaults::vault_problem,
 };
 use quorate_domain::{
     ClusterId, Problem, ProblemKind, SnapshotId, Timestamp,
     live::LiveMessage,
     snapshots::{BackupHealth, Snapshot, SnapshotState, VaultPlace},
 };
-use quorate_store::{SnapshotFilter, StoreError};
+use quorate_store::{SnapshotFilter, StoreError, VaultRow};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -204,7 +205,7 @@ impl Console {
         let place = self.place(&vault).await?;
         if let Err(error) = place.delete_bundle(&row.name).await {
             self.note_vault(&row.vault, &error.to_string()).await?;
-            return Err(crate::vaults::vault_problem(error));
+            return Err(vault_problem(error));
         }
         let mut tx = self.0.store.begin().await?;
         tx.delete_snapshot(&row.id).await?;
@@ -215,32 +216,41 @@ impl Console {
 
     /// What an ended console was taking did not come to its end: what is left of it goes. Before anything is taken.
     pub(crate) async fn tidy_snapshots(&self) -> Result<(), CoreError> {
-        let mut places = BTreeMap::new();
-        for row in self.0.store.vaults().await? {
-            // A store that cannot be opened or reached now is tidied at the next start.
-            let Ok(place) = self.place(&row).await else { continue };
-            if matches!(row.vault.place, VaultPlace::Local { .. })
-                && let Err(error) = place.clean().await
-            {
-                tracing::warn!(vault = row.vault.name, error = chain(&error), "a vault was not tidied");
+        let left = self.0.store.snapshots_taking().await?;
+        for vault in self.0.store.vaults().await? {
+            let here: Vec<Snapshot> = left.iter().filter(|row| row.vault == vault.vault.id).cloned().collect();
+            if matches!(vault.vault.place, VaultPlace::Local { .. }) {
+                self.tidy_vault(&vault, &here, true).await;
+            } else if !here.is_empty() {
+                // A store may be far away, and a console that starts does not wait for it.
+                let (console, stop) = (self.clone(), self.runtime()?.stop.clone());
+                let tidied = async move { console.tidy_vault(&vault, &here, false).await };
+                tokio::spawn(stop.run_until_cancelled_owned(tidied));
             }
-            places.insert(row.vault.id, place);
         }
-        for row in self.0.store.snapshots_taking().await? {
-            if let Some(place) = places.get(&row.vault)
-                && let Err(error) = place.delete_bundle(&row.name).await
-            {
-                tracing::warn!(
-                    snapshot = row.name,
-                    error = chain(&error),
-                    "what is left of a snapshot was not deleted"
-                );
-            }
+        for row in left {
             let mut tx = self.0.store.begin().await?;
             tx.fail_snapshot(&row.id, "The console was stopped while it was being taken").await?;
             tx.commit().await?;
         }
         Ok(())
+    }
+
+    /// `whole`: also what has no row; nobody may write there meanwhile.
+    async fn tidy_vault(&self, vault: &VaultRow, left: &[Snapshot], whole: bool) {
+        let tidied = async {
+            let place = self.place(vault).await?;
+            if whole {
+                place.clean().await.map_err(vault_problem)?;
+            }
+            for row in left {
+                place.delete_bundle(&row.name).await.map_err(vault_problem)?;
+            }
+            Ok::<_, CoreError>(())
+        };
+        if let Err(error) = tidied.await {
+            tracing::warn!(vault = vault.vault.name, error = chain(&error), "what was left in a vault was not deleted");
+        }
     }
 
     pub(crate) async fn snapshot_row(&self, id: &SnapshotId) -> Result<Snapshot, CoreError> {
@@ -255,7 +265,7 @@ impl Console {
     }
 
     /// Marks a snapshot as being read, until the answer is dropped.
-    pub(crate) fn reading(&self, id: &SnapshotId) -> Result<Arc<Reading>, CoreError> {
+    pub(crate) fn hold_snapshot(&self, id: &SnapshotId) -> Result<Arc<Reading>, CoreError> {
         *locked(&self.runtime()?.snapshots.readers).entry(id.clone()).or_default() += 1;
         Ok(Arc::new(Reading { console: self.clone(), id: id.clone() }))
     }

@@ -187,13 +187,16 @@ impl Console {
     }
 
     async fn vault_secrets(&self, row: &VaultRow) -> Result<VaultSecrets, CoreError> {
-        let unsealed = async |id: &Option<SecretId>, purpose| match id {
-            Some(id) => self.0.store.secret(id, purpose).await,
-            None => Ok(None),
-        };
-        let secret_access_key = unsealed(&row.secret, VAULT_SECRET).await?;
-        let identity = unsealed(&row.identity, VAULT_IDENTITY).await?;
+        let secret_access_key = self.unsealed(row.secret.as_ref(), VAULT_SECRET).await?;
+        let identity = self.unsealed(row.identity.as_ref(), VAULT_IDENTITY).await?;
         Ok(VaultSecrets { secret_access_key, identity })
+    }
+
+    async fn unsealed(&self, id: Option<&SecretId>, purpose: &str) -> Result<Option<SecretString>, CoreError> {
+        match id {
+            Some(id) => Ok(self.0.store.secret(id, purpose).await?),
+            None => Ok(None),
+        }
     }
 
     async fn try_place(&self, row: &VaultRow, secrets: &VaultSecrets) -> Result<(), CoreError> {

@@ -1,4 +1,4 @@
-//! What is thrown away. Invariant: status events and marks of revisions after 90 days, output of ended operations after 30, whatever has
+//! What is thrown away. Invariant: status events, marks of revisions and rows of snapshots that came to nothing after 90 days, output of ended operations after 30, whatever has
 //! expired at once, and the oldest of kept values where there are too many; audit rows, operations and their logs never. Deletes go in small transactions, so that nobody who
 //! writes waits long.
 
@@ -34,6 +34,8 @@ pub struct Pruned {
     pub key_files: u64,
     /// Marks of revisions: too old ones, and of older hours all but the last.
     pub revision_marks: u64,
+    /// Snapshots that came to nothing.
+    pub failed_snapshots: u64,
 }
 
 impl Store {
@@ -124,8 +126,27 @@ impl Store {
             })
             .await?;
         let revision_marks = old_marks + dense_marks;
+        // One that was good once has a digest, and perhaps bytes in its vault: a person deletes it.
+        let failed_snapshots = self
+            .delete_old(before(EVENT_DAYS), || {
+                sqlx::query(
+                    "DELETE FROM snapshots WHERE rowid IN (SELECT rowid FROM snapshots
+                         WHERE state = 'failed' AND sha256 = '' AND at < ? LIMIT ?)",
+                )
+            })
+            .await?;
         self.shrink().await?;
-        Ok(Pruned { events, output_lines, sessions, codes, accesses, key_undos, key_files, revision_marks })
+        Ok(Pruned {
+            events,
+            output_lines,
+            sessions,
+            codes,
+            accesses,
+            key_undos,
+            key_files,
+            revision_marks,
+            failed_snapshots,
+        })
     }
 
     /// Gives free pages back, some at a time, so that others write in between.

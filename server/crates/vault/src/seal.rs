@@ -130,6 +130,6 @@ async fn recognised(name: &str, mut bytes: ByteStream) -> Result<ByteStream, Vau
 fn damage(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::UnexpectedEof => CUT,
-        _ => "its bytes were changed after it was encrypted",
+        _ => "its bytes were changed, or its end cut off, after it was encrypted",
     }
 }

@@ -91,7 +91,7 @@ impl Console {
         id: &SnapshotId,
     ) -> Result<Download, CoreError> {
         // First said, then looked: whoever deletes it looks the other way round.
-        let reading = self.reading(id)?;
+        let reading = self.hold_snapshot(id)?;
         let (snapshot, place) = self.good_file(id).await?;
         let bytes = match place.size(&snapshot.name).await {
             Ok(bytes) => bytes,
@@ -115,7 +115,7 @@ impl Console {
     /// In words.
     pub(crate) async fn fetch_snapshot(&self, id: &SnapshotId, to: &Path) -> Result<(), String> {
         let words = |error: CoreError| Problem::from(error).title;
-        let _reading = self.reading(id).map_err(words)?;
+        let _reading = self.hold_snapshot(id).map_err(words)?;
         let (snapshot, place) = self.good_file(id).await.map_err(words)?;
         match place.fetch(&snapshot.name, &snapshot.sha256, to).await {
             Ok(_) => Ok(()),

@@ -65,8 +65,14 @@ impl From<NotBegun> for CoreError {
     }
 }
 
-impl<E: Into<CoreError>> From<E> for NotBegun {
-    fn from(error: E) -> Self {
+impl From<CoreError> for NotBegun {
+    fn from(error: CoreError) -> Self {
+        Self::Cannot(error)
+    }
+}
+
+impl From<StoreError> for NotBegun {
+    fn from(error: StoreError) -> Self {
         Self::Cannot(error.into())
     }
 }
@@ -332,7 +338,7 @@ impl Console {
     }
 
     /// What a new good snapshot is the occasion for.
-    async fn after_good(&self, good: &Snapshot) {
+    pub(super) async fn after_good(&self, good: &Snapshot) {
         self.check_content_soon(&good.id);
         if let Origin::Schedule { schedule } = &good.origin
             && let Err(error) = self.apply_retention(schedule).await

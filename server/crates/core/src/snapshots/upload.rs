@@ -158,8 +158,9 @@ impl Console {
         }
         draft.write(&mut tx, self.0.clock.now()).await?;
         tx.commit().await?;
-        self.check_content_soon(&snapshot.id);
-        self.tell_snapshot(&snapshot.id).await
+        let good = self.tell_snapshot(&snapshot.id).await?;
+        self.after_good(&good).await;
+        Ok(good)
     }
 }
 

@@ -8,3 +8,6 @@ mod keys_work;
 mod live;
 mod opened;
 mod orders;
+mod snapshots;
+mod snapshots_by_schedule;
+mod snapshots_files;

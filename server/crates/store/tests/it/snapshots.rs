@@ -313,7 +313,18 @@ async fn old_marks_are_thinned_to_the_last_of_each_hour_and_go_after_ninety_days
     }
     tx.mark_revision(&cluster_id("demo"), Timestamp(all[5]), Wide(9)).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(f.store.prune(Timestamp(now)).await.unwrap().revision_marks, 2);
+    let mut tx = f.store.begin().await.unwrap();
+    let failed = SnapshotState::Failed;
+    tx.insert_snapshot(&Snapshot { state: failed, ..snapshot(1) }).await.unwrap();
+    tx.insert_snapshot(&Snapshot { state: failed, ..good(2) }).await.unwrap();
+    tx.insert_snapshot(&Snapshot { state: failed, at: Timestamp(now), ..snapshot(3) }).await.unwrap();
+    tx.commit().await.unwrap();
+    let pruned = f.store.prune(Timestamp(now)).await.unwrap();
+    assert_eq!(
+        (pruned.revision_marks, pruned.failed_snapshots),
+        (2, 1),
+        "what was good once may have bytes in its vault"
+    );
     let left = f.store.revision_marks(&cluster_id("demo")).await.unwrap();
     assert_eq!(left.into_iter().map(|(_, revision)| revision.0).collect::<Vec<_>>(), [3, 4, 5, 9]);
 }

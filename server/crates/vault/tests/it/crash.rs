@@ -1,6 +1,7 @@
 //! A console that dies, and a disk that ends, leave nothing that looks like a snapshot.
 
 use crate::support::{chunks, files, folder, local, names, noise};
+use quorate_testkit::{etcd::PATIENCE, until::until};
 use quorate_vault::{Shape, VaultError};
 use std::{
     path::Path,
@@ -30,7 +31,7 @@ async fn dying_child() {
     writer.write(noise(BYTES)).await.unwrap();
     let part = Path::new(&dir).join(format!("{NAME}.part"));
     let written = async || part.metadata().is_ok_and(|meta| meta.len() == BYTES as u64);
-    quorate_testkit::until(quorate_testkit::PATIENCE, "all is written", written).await;
+    until(PATIENCE, "all is written", written).await;
     std::process::abort();
 }
 

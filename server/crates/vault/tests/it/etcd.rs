@@ -4,7 +4,7 @@ use crate::support::{chunks, files, folder, local};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use quorate_etcd::etcd_client::{Client, Error};
-use quorate_testkit::EtcdCluster;
+use quorate_testkit::etcd::EtcdCluster;
 use quorate_vault::{Shape, Vault, VaultError, Written};
 
 const NAME: &str = "20261123-181702-billing-etcd-backup.db";

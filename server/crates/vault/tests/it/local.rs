@@ -1,6 +1,7 @@
 //! A vault in a folder: private, whole or not there.
 
 use crate::support::{all, chunks, files, folder, local, names, noise};
+use quorate_testkit::{etcd::PATIENCE, until::until};
 use quorate_vault::{Shape, Vault, VaultError, names as named};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
@@ -49,10 +50,7 @@ async fn a_name_is_given_once_and_a_writer_that_is_dropped_leaves_nothing() {
     writer.abandon().await;
     assert_eq!(files(dir.path()), [""; 0]);
     drop(vault.writer(NAME, Shape::Other, None).await.unwrap());
-    quorate_testkit::until(quorate_testkit::PATIENCE, "the dropped file is gone", async || {
-        files(dir.path()).is_empty()
-    })
-    .await;
+    until(PATIENCE, "the dropped file is gone", async || files(dir.path()).is_empty()).await;
     put(&vault, NAME, b"once").await.unwrap();
     assert!(matches!(put(&vault, NAME, b"twice").await, Err(VaultError::Taken { .. })));
     assert_eq!(all(vault.read_plain(NAME).await.unwrap()).await.unwrap(), b"once");

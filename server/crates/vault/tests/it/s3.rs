@@ -1,6 +1,7 @@
 //! A vault in a bucket of a real S3 server, over real sockets, with checked signatures.
 
 use crate::support::{BUCKET, ID, SECRET, Server, Wire, all, chunks, files, names, noise, vault, vault_of};
+use quorate_testkit::{etcd::PATIENCE, until::until};
 use quorate_vault::{Shape, Vault, VaultError, Written};
 
 const NAME: &str = "20261123-181702-billing-etcd-backup.db";
@@ -94,7 +95,7 @@ async fn an_upload_that_is_given_up_or_damaged_is_aborted() {
         writer.write(noise(8 * 1024 * 1024)).await.unwrap();
     }
     let arrived = async || server.parts() > 0;
-    quorate_testkit::until(quorate_testkit::PATIENCE, "parts arrive", arrived).await;
+    until(PATIENCE, "parts arrive", arrived).await;
     writer.abandon().await;
     assert_eq!((server.parts(), names(&vault).await), (0, vec![]));
     let cut = vault.put(NAME, Shape::Snapshot, None, chunks(&noise(9_000_000), 32 * 1024)).await.unwrap_err();

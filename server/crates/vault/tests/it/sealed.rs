@@ -59,7 +59,7 @@ async fn damage_of_what_is_encrypted_is_told() {
     let mut flipped = whole.clone();
     flipped[200_000] ^= 1;
     for (damaged, told) in [
-        (&whole[..150_000], "its end is missing"),
+        (&whole[..150_000], "its end cut off"),
         (&whole[..0], "its end is missing"),
         (&flipped[..], "its bytes were changed"),
         (&[b"hello\n".as_slice(), &whole].concat()[..], "its head is not"),
