@@ -12,7 +12,7 @@ use crate::{
     vaults::vault_problem,
 };
 use quorate_domain::{
-    ClusterId, Timestamp,
+    ClusterId,
     ids::{DrillId, SnapshotId},
     snapshots::{Content, Drill, Manifest, Snapshot, SnapshotState},
     wide::Wide,

@@ -51,7 +51,8 @@ impl Bench {
 
     /// A good snapshot of the cluster in the vault that every console has.
     async fn snapshot(&self, name: &str) -> Snapshot {
-        let taken = self.etcd.client(0).call(PATIENCE, async |etcd| {
+        let client = self.etcd.client(0);
+        let taken = client.call(PATIENCE, async |etcd| {
             let (mut stream, mut bytes) = (etcd.maintenance_client().snapshot().await?, Vec::new());
             while let Some(part) = stream.message().await? {
                 bytes.extend_from_slice(part.blob());
