@@ -10,6 +10,7 @@ use quorate_core::{
 use quorate_domain::{Role, Scope, UserId};
 use quorate_server::{serve, settings::Settings};
 use quorate_store::{MasterKey, Store};
+use quorate_testkit::etcd::{VERSION, programs_for_console};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect::Policy};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -48,6 +49,7 @@ impl App {
         let store = Store::open(dir.path(), key).await.expect("store");
         let clock = TestClock::default();
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        programs_for_console(dir.path(), VERSION);
         let console = Console::new(store, shared, Config::new(dir.path().to_owned()));
         console.bring_up().await.expect("console");
         let stop = CancellationToken::new();

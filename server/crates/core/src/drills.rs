@@ -9,15 +9,17 @@ use crate::{
     error::{CoreError, chain},
     permit::{Permit, act},
     snapshots::next_drill,
+    vaults::vault_problem,
 };
 use quorate_domain::{
     ClusterId,
     ids::{DrillId, SnapshotId},
-    snapshots::{Content, Drill, Snapshot, SnapshotState},
+    snapshots::{Content, Drill, Manifest, Snapshot, SnapshotState},
     wide::Wide,
 };
 use quorate_etcd::{ContentAt, content};
 use quorate_store::SnapshotFilter;
+use quorate_vault::names;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -81,7 +83,7 @@ impl Console {
         self.note_content(&snapshot, found.as_ref().map(|found| &found.at)).await
     }
 
-    /// Writes down what was found in a snapshot, or why it could not be gone through.
+    /// Writes down what was found in a snapshot, or why it could not be gone through; what lies beside it in its vault says the same.
     async fn note_content(&self, snapshot: &Snapshot, found: Result<&ContentAt, &String>) -> Result<(), CoreError> {
         let mut tx = self.0.store.begin().await?;
         match found {
@@ -92,7 +94,17 @@ impl Console {
             }
         }
         tx.commit().await?;
-        self.tell_snapshot(&snapshot.id).await?;
+        let snapshot = self.tell_snapshot(&snapshot.id).await?;
+        let place = self.place(&self.vault_row(&snapshot.vault).await?).await?;
+        let name = names::manifest(&snapshot.name);
+        let known: Option<Manifest> = place.get_json(&name).await.map_err(vault_problem)?;
+        let configurations = known.and_then(|manifest| manifest.configurations);
+        let manifest = Manifest { snapshot, configurations };
+        place.put_json(&name, &manifest).await.map_err(vault_problem)?;
+        if self.0.store.snapshot(&manifest.snapshot.id).await?.is_none() {
+            // It was deleted meanwhile, with all that lay beside it.
+            place.delete(&name).await.map_err(vault_problem)?;
+        }
         Ok(())
     }
 
@@ -146,12 +158,7 @@ impl Console {
             Ok(found) => {
                 let millis = u64::try_from(found.recovered.as_millis()).unwrap_or(u64::MAX);
                 drill.recovered_millis = Some(Wide(millis));
-                // What was found meanwhile counts: a drill may begin before the snapshot was gone through for the first time.
-                let known = self.0.store.snapshot(&snapshot.id).await?.and_then(|snapshot| snapshot.content);
-                match &known {
-                    Some(known) => drill.problem = difference(known, &found.at.content),
-                    None => self.note_content(snapshot, Ok(&found.at)).await?,
-                }
+                drill.problem = self.judge(snapshot, &found.at).await.unwrap_or_else(|error| chain(&error));
                 drill.content = Some(found.at.content);
             }
         }
@@ -161,6 +168,19 @@ impl Console {
         // Tabs read again how backups stand; the snapshot may be gone by now.
         let _ = self.tell_snapshot(&snapshot.id).await;
         Ok(())
+    }
+
+    /// What is wrong with what came back; empty if nothing is.
+    async fn judge(&self, snapshot: &Snapshot, found: &ContentAt) -> Result<String, CoreError> {
+        // What was noted meanwhile counts: a drill may begin before the snapshot was gone through for the first time.
+        let known = self.0.store.snapshot(&snapshot.id).await?.and_then(|snapshot| snapshot.content);
+        let Some(known) = known else {
+            if let Err(error) = self.note_content(snapshot, Ok(found)).await {
+                tracing::warn!(snapshot = snapshot.name, error = chain(&error), "what is in a snapshot was not noted");
+            }
+            return Ok(String::new());
+        };
+        Ok(difference(&known, &found.content))
     }
 
     /// Ends the drills that an ended console left.

@@ -60,7 +60,7 @@ impl Console {
     /// # Errors
     /// `NotFound`; `Conflict` for one that is not good.
     pub(crate) async fn good_snapshot(&self, id: &SnapshotId) -> Result<Snapshot, CoreError> {
-        let snapshot = self.0.store.snapshot(id).await?.ok_or_else(|| CoreError::not_found("snapshot", id))?;
+        let snapshot = self.snapshot_row(id).await?;
         if snapshot.is_good() {
             return Ok(snapshot);
         }

@@ -7,7 +7,7 @@ mod process;
 mod secured;
 mod wire;
 
-pub use binary::etcd_binary;
+pub use binary::{etcd_binary, programs_for_console};
 pub use process::EtcdProcess;
 pub use secured::SecuredEtcd;
 

@@ -179,7 +179,10 @@ fn processes(ours: &dyn Fn(&Path) -> bool) -> Vec<Pid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{os::unix::fs::PermissionsExt, process::Command};
+    use std::{
+        os::unix::fs::PermissionsExt,
+        process::{Command, Stdio},
+    };
 
     #[tokio::test]
     async fn rooms_are_private_and_only_they_are_swept() {
@@ -206,11 +209,17 @@ mod tests {
     fn somebody_elses_process_in_a_room_is_left_alone() {
         let below = tempfile::tempdir().expect("a directory");
         let room = Room::new(below.path()).expect("room");
-        let mut shell = Command::new("sleep").arg("60").current_dir(room.path()).spawn().expect("sleep");
+        // Each waits for a line that never comes.
+        let waiting = |program: &Path| {
+            let mut command = Command::new(program);
+            command.args(["-c", "read nothing"]).current_dir(room.path()).stdin(Stdio::piped());
+            command.spawn().expect("a shell")
+        };
+        let mut shell = waiting(Path::new("sh"));
         assert_eq!(processes(&|cwd| cwd == room.path()), []);
         let etcd = room.path().join("etcd");
-        std::os::unix::fs::symlink("/bin/sleep", &etcd).expect("link");
-        let mut ours = Command::new(&etcd).arg("60").current_dir(room.path()).spawn().expect("a process called etcd");
+        std::os::unix::fs::symlink("/bin/sh", &etcd).expect("link");
+        let mut ours = waiting(&etcd);
         let pid = |child: &std::process::Child| Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
         assert_eq!(processes(&|cwd| cwd == room.path()), [pid(&ours)]);
         end_processes(&|cwd| cwd == room.path());

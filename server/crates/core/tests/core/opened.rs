@@ -15,14 +15,14 @@ use quorate_domain::{
 use quorate_etcd::content;
 use quorate_store::Store;
 use quorate_testkit::{
-    etcd::{CALL, EtcdCluster, PATIENCE, VERSION, etcd_binary},
+    etcd::{CALL, EtcdCluster, PATIENCE, VERSION},
     until::{until, until_some},
 };
 use sha2::{Digest, Sha256};
 use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
 
-/// A console over a cluster, with etcd's programs at hand.
+/// A console over a cluster.
 struct Bench {
     etcd: EtcdCluster,
     console: Console,
@@ -34,10 +34,6 @@ impl Bench {
     async fn raise() -> Self {
         let etcd = EtcdCluster::start(1).await;
         let (console, store, dir) = orders::console(&etcd, Arc::new(SystemClock)).await;
-        let programs = dir.path().join("etcd");
-        std::fs::create_dir_all(&programs).expect("make");
-        let brought = programs.join(format!("{VERSION}-test"));
-        std::os::unix::fs::symlink(etcd_binary(VERSION).parent().expect("a directory"), brought).expect("link");
         Self { etcd, console, store, dir }
     }
 
@@ -55,7 +51,8 @@ impl Bench {
 
     /// A good snapshot of the cluster in the vault that every console has.
     async fn snapshot(&self, name: &str) -> Snapshot {
-        let taken = self.etcd.client(0).call(PATIENCE, async |etcd| {
+        let client = self.etcd.client(0);
+        let taken = client.call(PATIENCE, async |etcd| {
             let (mut stream, mut bytes) = (etcd.maintenance_client().snapshot().await?, Vec::new());
             while let Some(part) = stream.message().await? {
                 bytes.extend_from_slice(part.blob());

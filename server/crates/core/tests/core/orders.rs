@@ -8,7 +8,7 @@ use quorate_domain::{
     wide::Wide,
 };
 use quorate_store::{MasterKey, Store};
-use quorate_testkit::etcd::{EtcdCluster, VERSION};
+use quorate_testkit::etcd::{EtcdCluster, VERSION, programs_for_console};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -55,6 +55,7 @@ pub async fn console_with(
     let mut tx = store.begin().await.expect("a change");
     tx.insert_cluster(&record(etcd)).await.expect("the cluster");
     tx.commit().await.expect("commit");
+    programs_for_console(dir.path(), VERSION);
     let mut config = Config::new(dir.path().to_owned());
     change(&mut config);
     let console = Console::new(store.clone(), clock, config);

@@ -30,6 +30,18 @@ pub fn etcd_binary(version: &str) -> PathBuf {
     binary
 }
 
+/// Puts the programs of `version` where a console of `data_dir` looks for them before it asks any network.
+///
+/// # Panics
+/// As [`etcd_binary`], and when the directory cannot be written.
+pub fn programs_for_console(data_dir: &Path, version: &str) {
+    let programs = data_dir.join("etcd");
+    fs::create_dir_all(&programs).expect("create the directory of programs");
+    let binary = etcd_binary(version);
+    let directory = binary.parent().expect("a directory with the binary");
+    std::os::unix::fs::symlink(directory, programs.join(format!("{version}-test"))).expect("link the programs");
+}
+
 fn unpack(version: &str, home: &Path) {
     let lab = env::var_os("QUORATE_LAB_DIR").map_or_else(|| PathBuf::from(LAB), PathBuf::from);
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
