@@ -32,6 +32,9 @@ use quorate_domain::{
 use quorate_store::{SnapshotFilter, StoreError, VaultRow};
 use std::{
     collections::BTreeMap,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::watch;
@@ -216,6 +219,7 @@ impl Console {
 
     /// What an ended console was taking did not come to its end: what is left of it goes. Before anything is taken.
     pub(crate) async fn tidy_snapshots(&self) -> Result<(), CoreError> {
+        self.clear_scratch().await?;
         let left = self.0.store.snapshots_taking().await?;
         for vault in self.0.store.vaults().await? {
             let here: Vec<Snapshot> = left.iter().filter(|row| row.vault == vault.vault.id).cloned().collect();
@@ -234,6 +238,25 @@ impl Console {
             tx.commit().await?;
         }
         Ok(())
+    }
+
+    /// Where snapshots lie, decrypted, on their way to a host; whoever puts one there removes it.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.0.config.data_dir.join("scratch")
+    }
+
+    /// A console that was killed removed nothing.
+    async fn clear_scratch(&self) -> Result<(), CoreError> {
+        let scratch = self.scratch();
+        let cleared = tokio::task::spawn_blocking(move || {
+            match std::fs::remove_dir_all(&scratch) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            std::fs::DirBuilder::new().mode(0o700).create(&scratch)
+        });
+        let cleared = cleared.await.map_err(|error| CoreError::caused("a folder was not cleared", error))?;
+        cleared.map_err(|error| CoreError::caused("the folder for snapshots on their way was not cleared", error))
     }
 
     /// `whole`: also what has no row; nobody may write there meanwhile.

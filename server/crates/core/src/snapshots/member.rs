@@ -134,8 +134,8 @@ mod tests {
         candidates(view).expect("somebody").iter().map(|member| member.id.0).collect()
     }
 
-    fn changed(mut member: MemberView, change: impl FnOnce(&mut MemberStatus)) -> MemberView {
-        member.status.iter_mut().for_each(|status| change(status));
+    fn changed(mut member: MemberView, change: impl Fn(&mut MemberStatus)) -> MemberView {
+        member.status.iter_mut().for_each(change);
         member
     }
 
