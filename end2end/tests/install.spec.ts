@@ -122,7 +122,7 @@ test("a cluster is installed: wizard, plan, password, run, overview", async ({ p
   await expect(page.getByRole("heading", { level: 1, name: "demo" })).toBeVisible();
   await live(page);
   await expect(page.locator(".cluster-health")).toHaveText("Healthy: 3 of 3 voters, can lose 1");
-  await expect(page.locator(".cluster-facts")).toHaveText(/^leader lab\d · etcd 3\.5\.16 · rev \d+ · can lose 1 more$/);
+  await expect(page.locator(".cluster-facts")).toHaveText(/^leader lab\d · etcd 3\.5\.16 · rev \d+ · can lose 1 more · no backup yet$/);
   const members = page.getByRole("region", { name: "Members", exact: true });
   await expect(members.getByRole("cell", { name: "Answers" })).toHaveCount(3);
   await expect(members.getByText("leader", { exact: true })).toHaveCount(1);

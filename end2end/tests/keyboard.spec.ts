@@ -38,7 +38,7 @@ test("the rail is walked in the order of the eye", async ({ page, console: serve
   await logIn(page, server.logins.admin);
   await open(page, "/");
   await tabsThrough(page, [
-    /^Skip to the content$/, /^Quorate$/, /^Clusters$/, /^Hosts$/, /^Operations/, /^Audit$/, /^Settings$/, /^Go to$/,
+    /^Skip to the content$/, /^Quorate$/, /^Clusters$/, /^Hosts$/, /^Operations/, /^Backups$/, /^Audit$/, /^Settings$/, /^Go to$/,
     new RegExp(server.logins.admin.name),
   ]);
   // The account menu opens, closes with Esc, and gives the focus back.

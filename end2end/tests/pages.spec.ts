@@ -9,6 +9,8 @@ test("all pages, with a cluster @phone", async ({ page, console: server, cluster
     ["cluster", `/clusters/${cluster.id}`, cluster.name],
     ["cluster-logs", `/clusters/${cluster.id}/logs`, cluster.name],
     ["cluster-operations", `/clusters/${cluster.id}/operations`, cluster.name],
+    ["cluster-backups-first", `/clusters/${cluster.id}/backups`, cluster.name],
+    ["backups-first", "/backups", "Backups"],
     ["hosts-with-cluster", "/hosts", "Hosts"],
     ["host-with-cluster", `/hosts/${cluster.hosts[0].id}`, cluster.hosts[0].name],
     ["operations", "/operations", "Operations"],
