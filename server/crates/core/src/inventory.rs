@@ -244,7 +244,7 @@ impl Inventory for ConsoleInventory {
     }
 
     fn vault_scratch(&self) -> PathBuf {
-        self.0.0.config.data_dir.join("restores")
+        self.0.scratch()
     }
 
     async fn key_file(&self, id: &KeyFileId) -> Result<Option<KeptKeyFile>, String> {
