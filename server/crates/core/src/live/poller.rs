@@ -314,9 +314,17 @@ impl Poller {
         let inputs = self.inputs.borrow_and_update().clone();
         if let Some(record) = inputs.record.filter(|new| *new != self.record) {
             // Who is in the cluster stays the cluster's to say; the next list finds its members' hosts in the new record.
+            let begins_anew = record.token != self.record.token;
             self.record = record;
             self.list.asked = None;
-            self.follow_record();
+            if begins_anew {
+                // Restored or rescued: whoever was in it before is not by that, and too few may be left to say so themselves.
+                let members = self.record.members.clone();
+                self.lines = members.iter().map(|m| self.line(Known::recorded(m, &self.record.token))).collect();
+                self.list = ListState { doubted: true, ..ListState::default() };
+            } else {
+                self.follow_record();
+            }
         }
         let seats: Vec<Seat> =
             self.lines.iter_mut().map(|l| Seat { known: l.seat.known.clone(), answer: l.seat.answer.take() }).collect();
