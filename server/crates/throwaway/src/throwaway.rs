@@ -124,18 +124,25 @@ fn peer_url(room: &Room) -> String {
     format!("unix://{}:2", room.name())
 }
 
+/// For a restore of any size that a quota allows, on a slow disk.
+const RESTORE: Duration = Duration::from_secs(30 * 60);
+
 async fn restore(room: &Room, binaries: &Binaries, sealed: bool) -> Result<(), ThrowawayError> {
     let (restorer, peer) = (binaries.restorer(), peer_url(room));
-    let output = program(&restorer, room)
+    let mut program = program(&restorer, room);
+    program
         .args(["snapshot", "restore", "snapshot.db", "--data-dir=data"])
         .arg(format!("--name={NAME}"))
         .arg(format!("--initial-cluster={NAME}={peer}"))
         .arg(format!("--initial-advertise-peer-urls={peer}"))
         .args((!sealed).then_some("--skip-hash-check"))
-        .stderr(Stdio::piped())
-        .output()
-        .await
-        .map_err(ThrowawayError::local("cannot run", &restorer))?;
+        .stderr(Stdio::piped());
+    let ended = tokio::time::timeout(RESTORE, program.output()).await;
+    let late = |_| ThrowawayError::Refused {
+        version: binaries.version(),
+        said: format!("the restore did not end within {} minutes", RESTORE.as_secs() / 60),
+    };
+    let output = ended.map_err(late)?.map_err(ThrowawayError::local("cannot run", &restorer))?;
     if output.status.success() {
         return Ok(());
     }

@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Operations beside which no snapshot is begun: they take their own, and what comes in between is neither old nor new.
-const ALONE: [&str; 2] = ["restore_", "rescue_"];
+const ALONE: [&str; 3] = ["restore_", "rescue_", "return_"];
 /// How many members are tried.
 const TRIES: usize = 3;
 

@@ -75,7 +75,13 @@ async fn every_row_of_a_key_says_cluster_and_key_the_same_way_and_hashed_where_t
         stage.write(secret, "hidden").await;
         let query = ValueQuery { key: Key::raw(secret), revision: None, form: None, all: false, reveal: true };
         stage.console.value(&stage.permit(secret).await, &query).await.expect("revealed");
-        let query = ExportQuery { prefix: Key::raw(secret), format: FileFormat::Ndjson, revision: None, reveal: false };
+        let query = ExportQuery {
+            prefix: Key::raw(secret),
+            format: FileFormat::Ndjson,
+            revision: None,
+            reveal: false,
+            exact: false,
+        };
         stage.console.export_keys(&stage.permit(secret).await, &query).await.expect("exported");
         let scope = Scope::Keys(stage.cluster.clone(), secret.into());
         stage.console.permit::<act::ReadValues>(&viewer, scope).await.expect_err("not a viewer's");

@@ -187,7 +187,7 @@ async fn a_snapshot_is_browsed_compared_and_brought_back_key_by_key_and_never_wr
     };
     let page = bench.console.keys_page(&all, &query).await.expect("a page");
     let names: Vec<String> = page.entries.iter().map(|entry| entry.name.to_string()).collect();
-    assert_eq!((names.join(" "), page.keys), ("/".into(), Some(Wide(4))));
+    assert_eq!((names.join(" "), page.keys), ("/app/ /registry/".into(), Some(Wide(4))));
     let below = |key: &str| Scope::Keys(open.id.clone(), key.into());
     let one = bench.permit::<act::ReadValues>(&cli, below("/app/a")).await;
     let value = ValueQuery { key: Key::raw("/app/a"), revision: None, form: None, all: false, reveal: false };
@@ -209,7 +209,8 @@ async fn a_snapshot_is_browsed_compared_and_brought_back_key_by_key_and_never_wr
         let take = TakeKeys { cluster: bench.cluster(), prefix: Key::raw(prefix), exact };
         let file = bench.console.keys_from_snapshot(&from, &write, &take).await.expect("kept");
         assert_eq!(file.keys, Wide(keys));
-        let told = bench.console.preview_import(&write, &file.id, ImportMode::Overwrite).await.expect("a preview");
+        let told =
+            bench.console.preview_import(&write, &file.id, ImportMode::Overwrite, None).await.expect("a preview");
         assert_eq!((told.adds.0, told.changes.0, told.same.0), would, "{prefix}");
     }
 

@@ -44,13 +44,16 @@ const DAY: i64 = 86_400_000;
 /// 1970-01-01 was a Thursday: three days after a Monday.
 const MONDAY: i64 = 3 * DAY;
 
+/// Which period a moment is in.
+type Period = fn(Timestamp) -> i64;
+
 impl Retention {
     /// Which of these good snapshots go at `now`; their order does not matter.
     pub fn drops(&self, snapshots: &[Kept], now: Timestamp) -> Vec<SnapshotId> {
         let mut newest: Vec<&Kept> = snapshots.iter().collect();
         newest.sort_by_key(|kept| std::cmp::Reverse((kept.at, kept.id.clone())));
         let mut wanted = vec![false; newest.len()];
-        let rules: [(u32, fn(Timestamp) -> i64); 5] = [
+        let rules: [(u32, Period); 5] = [
             (self.last, |at| at.0),
             (self.hourly, |at| at.0.div_euclid(3_600_000)),
             (self.daily, |at| at.0.div_euclid(DAY)),

@@ -176,6 +176,11 @@ pub(super) fn confs(
             "its cluster is found by a discovery service, which etcd does not take beside initial-cluster".into()
         );
     }
+    if setting(conf, "force-new-cluster").is_some_and(|value| value != "false") {
+        return Err(
+            "it has force-new-cluster, by which each start makes a cluster of this member alone: take it out".into()
+        );
+    }
     for (key, wanted) in [("name", &member.name), ("data-dir", &member.data_dir)] {
         match setting(conf, key) {
             Some(found) if found.trim_end_matches('/') == wanted.trim_end_matches('/') => {}

@@ -67,6 +67,9 @@ impl Kind for ReturnFromRestore {
             params.restored.clone_from(&record.token);
         }
         quorate_domain::names::check_name(&params.restored).map_err(|why| PlanError::field("restored", why))?;
+        if [&params.restored, &record.token].contains(&&params.token) {
+            return Err(PlanError::field("token", "An earlier operation has this token: leave it out"));
+        }
         let (live, sites) = tokio::join!(look::live(planner, &record), look::sites(planner, &record, &params.restored));
         let (sites, elsewhere) = sites?;
         let kept = join_all(sites.iter().map(|site| kept(planner, site, &params.restored))).await;
@@ -109,6 +112,9 @@ impl ReturnFromRestore {
         checks.extend(kept.iter().find_map(|kept| another_size(record, kept)));
         let works: Vec<Work<'_>> = sites.iter().zip(kept).filter_map(|(site, kept)| work(site, kept, params)).collect();
         let revision = kept.iter().filter_map(|kept| kept.revision).max();
+        let steps = steps(record, params, live, &works);
+        // Clients are let in by the start; what they write from then on must not be taken back in silence.
+        let starts = steps.iter().position(|step| step.key == "start").and_then(|at| u32::try_from(at).ok());
         Ok(Plan {
             kind: self.name().into(),
             kind_version: self.version(),
@@ -117,10 +123,10 @@ impl ReturnFromRestore {
             cluster: Some(record.id.clone()),
             cluster_name: record.name.clone(),
             hosts: sites.iter().map(|site| site.host.id.clone()).collect(),
-            steps: steps(record, params, live, &works),
+            steps,
             checks,
             warnings: warnings(record, live, revision),
-            point_of_no_return: None,
+            point_of_no_return: starts,
             expected_seconds: 20,
             class: self.class(),
             confirm: Some(record.name.clone()),

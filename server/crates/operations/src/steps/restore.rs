@@ -36,7 +36,7 @@ const RESTORE: &str = "set -eu; part=$1 ready=$2 wal=$3 owner=$4; shift 4; \
                        rm -rf -- \"$part\" ${wal:+\"$wal\"}; \"$@\"; \
                        chown -R -- \"$owner\" \"$part\" ${wal:+\"$wal\"}; \
                        if command -v restorecon >/dev/null 2>&1; then restorecon -R -- \"$part\" ${wal:+\"$wal\"}; fi; \
-                       sync -f \"$part\"; [ -z \"$wal\" ] || sync -f \"$wal\"; mv -T -- \"$part\" \"$ready\"";
+                       sync -f \"$part\"; [ -z \"$wal\" ] || sync -f \"$wal\"; mv -T -- \"$part\" \"$ready\"; sync -- \"$(dirname -- \"$ready\")\"";
 
 /// $1 from, $2 to: the files of a log, however many; none is fine.
 const MOVE_LOG: &str = "set -eu; [ -d \"$1\" ] || exit 0; \
@@ -140,7 +140,7 @@ impl Begin<'_> {
     pub fn bring_back(&self, earlier: &str) -> Part {
         let (member, aside) = (format!("{}/member", self.data_dir), format!("{}/aside-{earlier}", self.data_dir));
         let mut part = Part {
-            actions: vec![rename(&format!("{aside}/member"), &member), Run::new(["sync", self.data_dir]).into()],
+            actions: vec![rename(&format!("{aside}/member"), &member), there(&member), sync(self.data_dir)],
             undo: vec![rename(&member, &format!("{aside}/member"))],
         };
         if let Some(wal) = self.wal_dir {
@@ -153,7 +153,7 @@ impl Begin<'_> {
     pub fn place(&self) -> Part {
         let (prepared, member) = (format!("{}/member", self.ready()), format!("{}/member", self.data_dir));
         let mut part = Part {
-            actions: vec![rename(&prepared, &member), Run::new(["sync", self.data_dir]).into()],
+            actions: vec![rename(&prepared, &member), there(&member), sync(self.data_dir)],
             undo: vec![
                 Action::from(Run::new(["mkdir", "--parents", &self.aside()])).unless(Condition::absent(&member)),
                 rename(&member, &format!("{}/restored", self.aside())),
@@ -175,6 +175,15 @@ impl Begin<'_> {
         };
         std::iter::once(self.ready()).chain(self.log_ready()).map(|path| empty(&path)).collect()
     }
+}
+
+/// Without it, a file system that was not mounted would pass for one where all was moved already, and etcd begin with nothing.
+fn there(member: &str) -> Action {
+    Run::new(["test", "-d", member]).into()
+}
+
+fn sync(directory: &str) -> Action {
+    Run::new(["sync", directory]).into()
 }
 
 fn rename(from: &str, to: &str) -> Action {

@@ -8,17 +8,15 @@ impl Bench {
     /// Presses cancel while a step runs that waits for the test, and lets it go on until the operation rests or dies.
     async fn cancel_during(&self, trouble: Trouble) {
         let engine = self.engine(trouble, None);
-        let (driven, id) = (engine.clone(), self.id.clone());
-        let driving = tokio::spawn(async move { driven.drive(&id).await });
-        self.paused.notified().await;
-        self.press(&engine, Choice::Cancel).await;
-        let pump = async {
+        let press = async {
+            self.paused.notified().await;
+            self.press(&engine, Choice::Cancel).await;
             loop {
                 self.go_on.notify_one();
                 tokio::task::yield_now().await;
             }
         };
-        tokio::select! { _death_or_rest = driving => {}, () = pump => {} }
+        tokio::select! { _death_or_rest = self.settle(&engine) => {}, () = press => {} }
     }
 
     /// Steps that have done something.
