@@ -35,7 +35,7 @@ pub(crate) fn radios(
                         name=name
                         value=line.value
                         disabled=line.refused
-                        prop:checked=move || chosen()
+                        prop:checked={move || chosen()}
                         on:change=move |_| value.set(set.clone())
                     />
                     <span class="choice-name">{line.name}</span>

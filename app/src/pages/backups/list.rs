@@ -57,11 +57,8 @@ pub(crate) fn state_cell(snapshot: &Snapshot) -> Cell {
     match snapshot.state {
         SnapshotState::Taking => {
             let (value, max) = (snapshot.bytes.0, snapshot.expected.0);
-            let text = if max > 0 {
-                format!("being taken, {} %", value.min(max).saturating_mul(100) / max)
-            } else {
-                "being taken".into()
-            };
+            let share = value.min(max).saturating_mul(100).checked_div(max);
+            let text = share.map_or_else(|| "being taken".into(), |percent| format!("being taken, {percent} %"));
             Cell::Meter { value, max: max.max(1), text }
         }
         SnapshotState::Failed => badge(Tone::Bad, format!("Failed: {}", snapshot.problem)),

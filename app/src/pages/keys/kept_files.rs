@@ -82,7 +82,7 @@ impl Kept {
         let link = move || id.with_value(|id| routes::key_file(&cluster, id, self.reveal.get()));
         let values = self.browser.rights.values;
         let download =
-            values.then(|| view! { <a class=Look::Bare.class() href=move || link() download="">"Download"</a> });
+            values.then(|| view! { <a class=Look::Bare.class() href={move || link()} download="">"Download"</a> });
         let ask = Callback::new(move |()| self.dropping.set(Some(id.get_value())));
         let mine = move || self.dropping.with(|dropping| id.with_value(|id| dropping.as_ref() == Some(id)));
         view! {

@@ -80,7 +80,10 @@ impl Console {
     async fn check_content(&self, id: &SnapshotId) -> Result<(), CoreError> {
         let snapshot = self.good_snapshot(id).await?;
         let found = self.go_through(&snapshot).await;
-        self.note_content(&snapshot, found.as_ref().map(|found| &found.at)).await
+        self.note_content(&snapshot, found.as_ref().map(|found| &found.at)).await?;
+        // An older one stayed for as long as nobody knew what is in this one.
+        self.make_room_after(&snapshot).await;
+        Ok(())
     }
 
     /// Writes down what was found in a snapshot, or why it could not be gone through; what lies beside it in its vault says the same.

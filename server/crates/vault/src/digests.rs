@@ -153,7 +153,7 @@ impl Digests {
             return Err(Damage::Truncated { there, needed });
         }
         if !sealed {
-            return if self.bytes % BLOCK == 0 { Ok(None) } else { Err(Damage::OddLength { there }) };
+            return if self.bytes.is_multiple_of(BLOCK) { Ok(None) } else { Err(Damage::OddLength { there }) };
         }
         let right = self.hash.clone().finalize().as_slice() == self.tail.as_slice();
         if right { Ok(Some(true)) } else { Err(Damage::WrongSeal) }

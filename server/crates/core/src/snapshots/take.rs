@@ -340,6 +340,11 @@ impl Console {
     /// What a new good snapshot is the occasion for.
     pub(super) async fn after_good(&self, good: &Snapshot) {
         self.check_content_soon(&good.id);
+        self.make_room_after(good).await;
+    }
+
+    /// Deletes what the schedule of a snapshot does not keep beside it.
+    pub(crate) async fn make_room_after(&self, good: &Snapshot) {
         if let Origin::Schedule { schedule } = &good.origin
             && let Err(error) = self.apply_retention(schedule).await
         {

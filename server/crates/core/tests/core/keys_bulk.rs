@@ -164,7 +164,11 @@ async fn uploaded_files_make_room_for_others_and_what_never_fits_is_refused() {
     let first = keep(30).await.expect("kept");
     assert_eq!(stage.console.key_files(&all).await.expect("files"), [first]);
     let second = keep(30).await.expect("kept");
-    assert_eq!(stage.console.key_files(&all).await.expect("files"), [second.clone()], "the first made room");
+    assert_eq!(
+        stage.console.key_files(&all).await.expect("files"),
+        std::slice::from_ref(&second),
+        "the first made room"
+    );
     let refused = Problem::from(keep(100).await.expect_err("refused"));
     assert_eq!(refused.kind, ProblemKind::Conflict, "{refused:?}");
     assert_eq!(stage.console.key_files(&all).await.expect("files"), [second], "and none goes in vain");

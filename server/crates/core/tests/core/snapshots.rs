@@ -181,7 +181,7 @@ async fn one_that_is_cancelled_leaves_nothing_and_says_so() {
 #[tokio::test]
 async fn a_budget_that_is_too_small_is_told_before_anything_is_written() {
     let stage = Stage::raise(1, 2).await;
-    stage.set_budget(1 << 20).await;
+    stage.set_budget(4096).await;
     let refused = stage.begin().await.expect_err("too small");
     assert!(refused.title.contains("may hold 1 MiB"), "{refused:?}");
     assert_eq!((stage.files(), stage.store.snapshots_taking().await.expect("rows")), (Vec::new(), Vec::new()));
