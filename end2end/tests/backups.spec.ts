@@ -121,6 +121,7 @@ test("a schedule says when it runs next, takes snapshots by itself, and can be d
   await dialog.getByLabel("Time zone").fill("UTC");
   await dialog.getByLabel("Snapshots", { exact: true }).selectOption("By a cron line of your own");
   await dialog.getByLabel("Cron line").fill("* * * * *");
+  await dialog.getByLabel("Begin up to so many seconds later").fill("0");
   await dialog.getByRole("button", { name: "Save" }).click();
   await expect(dialog).toBeHidden();
   const schedules = region(page, "Schedules");

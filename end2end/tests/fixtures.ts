@@ -4,7 +4,7 @@ import { test as base, expect } from "@playwright/test";
 import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { Api, addUser, createToken, newPassword, startConsole } from "../lib/console.mjs";
-import { addressOf, lab, lease, noteUsed } from "../lib/lab.mjs";
+import { MIRROR, addressOf, lab, lease, noteUsed } from "../lib/lab.mjs";
 import { expectAccessible } from "./steps";
 
 export { expect };
@@ -19,7 +19,7 @@ export class TestConsole {
   async start() {
     const log = openSync(this.logFile, "a");
     // The same port after a restart, so that the page and its event stream find it again.
-    this.running = await startConsole({ dataDir: this.dataDir, port: this.running?.port, log });
+    this.running = await startConsole({ dataDir: this.dataDir, port: this.running?.port, log, args: ["--etcd-download-url", MIRROR] });
     this.url = this.running.url;
   }
   stop(signal: NodeJS.Signals = "SIGTERM") {

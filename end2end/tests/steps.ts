@@ -93,7 +93,7 @@ export async function expectNoSidewaysScroll(page: Page) {
   expect(scroll, `width of ${page.url()}`).toBeLessThanOrEqual(client);
 }
 
-type SnapshotApi = { post(path: string): Promise<{ id: string }>; get(path: string): Promise<{ id: string; name: string; state: string; sha256: string; problem: string }> };
+type SnapshotApi = { post(path: string): Promise<{ id: string }>; get(path: string): Promise<{ id: string; name: string; state: string; sha256: string; problem: string; content: unknown }> };
 
 /** Takes a snapshot of a cluster into the default vault; its row once it is good. */
 export async function takeSnapshot(api: SnapshotApi, cluster: string) {
@@ -101,6 +101,7 @@ export async function takeSnapshot(api: SnapshotApi, cluster: string) {
   return until(`a snapshot of ${cluster}`, 60, async () => {
     const now = await api.get(`/snapshots/${id}`);
     if (now.state === "failed") throw new Error(`the snapshot failed: ${now.problem}`);
-    return now.state === "good" && now;
+    if (now.problem) throw new Error(`the snapshot was not gone through: ${now.problem}`);
+    return now.state === "good" && now.content && now;
   });
 }

@@ -98,6 +98,15 @@ mod tests {
     }
 
     #[test]
+    fn every_message_is_listened_for() {
+        for message in every_message() {
+            let value = serde_json::to_value(&message).expect("json");
+            let name = value["type"].as_str().expect("a name");
+            assert!(crate::live::stream::EVENTS.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
     fn every_message_reads_as_serde_reads_it() {
         for message in every_message() {
             let text = serde_json::to_string(&message).expect("json");

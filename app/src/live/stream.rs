@@ -10,7 +10,7 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, MessageEvent, VisibilityState};
 
 /// SSE event names: the `type` of each message.
-const EVENTS: [&str; 10] = [
+pub(super) const EVENTS: [&str; 12] = [
     "hello",
     "cluster",
     "cluster_gone",
@@ -18,6 +18,8 @@ const EVENTS: [&str; 10] = [
     "operation",
     "output",
     "journal",
+    "snapshot",
+    "snapshot_gone",
     "keys",
     "host_changed",
     "goodbye",

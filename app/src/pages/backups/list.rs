@@ -146,6 +146,11 @@ impl Wanted {
 /// Puts a snapshot as it is now where it belongs. Unless the list is `whole`, what belongs behind its end is left to be read later.
 fn merge(all: &mut Vec<Snapshot>, snapshot: Snapshot, wanted: &Wanted, whole: bool) {
     let known = all.iter().position(|known| known.id == snapshot.id);
+    let ended = |at: usize| all.get(at).is_some_and(|known| known.state != SnapshotState::Taking);
+    if snapshot.state == SnapshotState::Taking && known.is_some_and(ended) {
+        // The answer to whoever began it, overtaken by the news of its end: a small one is taken in no time.
+        return;
+    }
     match (known, wanted.fits(&snapshot)) {
         (Some(at), true) => all[at] = snapshot,
         (Some(at), false) => {

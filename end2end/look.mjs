@@ -1,0 +1,21 @@
+import { mkdtempSync, mkdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { chromium } from "playwright-core";
+import { Api, addUser, createToken, newPassword, startConsole } from "./lib/console.mjs";
+import { startEtcd, etcdBinaries } from "./lib/etcd.mjs";
+const OUT = "/tmp/look"; mkdirSync(OUT, { recursive: true });
+const etcd = await startEtcd(); const other = await startEtcd();
+const put = (e, k, v) => spawnSync(`${etcdBinaries()}/etcdctl`, ["--endpoints", e.client, "put", k, v]);
+for (let i = 0; i < 30; i++) { put(etcd, `/service/billing/members/pg-${i}`, JSON.stringify({ role: i ? "replica" : "master", lag: i })); if (i % 2) put(other, `/service/billing/members/pg-${i}`, JSON.stringify({ role: "replica", lag: i % 4 ? i : 0 })); }
+for (let i = 0; i < 9; i++) put(etcd, `/config/app-${i}/feature`, "on");
+const dataDir = mkdtempSync(`${tmpdir()}/look-`); const password = newPassword();
+addUser(dataDir, "ada", "admin", password); const token = createToken(dataDir, "ada", "admin");
+const server = await startConsole({ dataDir, log: "ignore" });
+const api = new Api(server.url, token);
+await api.run("adopt_cluster", { name: "billing", endpoint: etcd.client }); await api.run("adopt_cluster", { name: "staging", endpoint: other.client });
+const { id } = await api.healthy("billing", 1); const { id: id2 } = await api.healthy("staging", 1);
+writeFileSync(`${OUT}/env.json`, JSON.stringify({ url: server.url, id, id2, password, token, etcd: etcd.client, dataDir }));
+console.log("up", server.url, id, id2);
+process.on("SIGTERM", async () => { await server.stop(); await etcd.stop(); await other.stop(); process.exit(0); });
+setInterval(() => {}, 1000);
