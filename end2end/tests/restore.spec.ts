@@ -47,7 +47,7 @@ test("deleted keys come back by a restore in place, which waits for a person bef
   await shotsWideAndNarrow(page, "restore-waits");
   await page.getByRole("button", { name: "Undo everything" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Undo everything" }).click();
-  await expect(page.locator(".page-head").getByText("Undone")).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByRole("main").getByRole("status").getByText("Undone", { exact: true })).toBeVisible({ timeout: 120_000 });
   await server.api.healthy("demo", 3, 60);
   expect(etcdctl("get --prefix --keys-only /precious/").trim()).toBe("");
 
