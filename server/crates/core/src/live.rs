@@ -8,6 +8,8 @@ mod hub;
 mod link;
 mod poller;
 mod recorder;
+#[cfg(test)]
+pub(crate) mod sample;
 
 pub use events::NewEvent;
 pub use hub::{LiveSubscription, OutputSource};

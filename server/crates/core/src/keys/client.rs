@@ -289,59 +289,17 @@ pub(crate) fn key_problem(error: EtcdError) -> CoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_domain::{
-        Timestamp,
-        cluster::{MemberStatus, Reach, Reachability, Scheme},
-        quorum::Tolerance,
-        wide::Wide,
-    };
+    use crate::live::sample::{self, view};
+    use quorate_domain::{Timestamp, cluster::Reachability};
     use tonic::{Code, Status};
 
     fn member(id: u64, role: MemberRole, answers: bool) -> MemberView {
         let silent = Reachability::Unreachable { since: Timestamp(1), reason: "connection refused".into() };
-        let status = MemberStatus {
-            version: "3.5.16".into(),
-            db_size: Wide(0),
-            db_size_in_use: Wide(0),
-            leader: Some(MemberId(1)),
-            raft_term: Wide(2),
-            raft_index: Wide(9),
-            raft_applied: Wide(9),
-            revision: Wide(5),
-            errors: Vec::new(),
-            answer_micros: 1,
-        };
         MemberView {
-            id: MemberId(id),
-            name: format!("m{id}"),
             role,
-            peer_urls: Vec::new(),
-            client_urls: vec![format!("http://10.0.0.{id}:2379")],
-            host: None,
             reachability: if answers { Reachability::Answering } else { silent },
-            status: Some(status),
             last_seen: None,
-            unit: None,
-        }
-    }
-
-    fn view(members: Vec<MemberView>) -> ClusterView {
-        ClusterView {
-            id: ClusterId::from_random([1; 10]),
-            name: "demo".into(),
-            seq: Wide(1),
-            taken_at: Timestamp(1),
-            scheme: Scheme::Http,
-            reach: Reach::Direct,
-            cluster_id_hex: None,
-            members,
-            leader: Some(MemberId(1)),
-            tolerance: Tolerance { voters: 3, healthy: 3, quorum: 2 },
-            alarms: Vec::new(),
-            quota: None,
-            no_quorum_since: None,
-            operation: None,
-            tick_millis: 1000,
+            ..sample::member(id, 10_000)
         }
     }
 

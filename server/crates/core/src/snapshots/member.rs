@@ -76,59 +76,8 @@ fn own_alarm(id: MemberId, status: &MemberStatus) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_domain::{
-        ClusterId, Timestamp,
-        cluster::{Reach, Scheme},
-        quorum::Tolerance,
-        wide::Wide,
-    };
-
-    fn member(id: u64, applied: u64) -> MemberView {
-        let status = MemberStatus {
-            version: "3.5.16".into(),
-            db_size: Wide(4096),
-            db_size_in_use: Wide(4096),
-            leader: Some(MemberId(1)),
-            raft_term: Wide(2),
-            raft_index: Wide(10_000),
-            raft_applied: Wide(applied),
-            revision: Wide(5),
-            errors: Vec::new(),
-            answer_micros: 1,
-        };
-        MemberView {
-            id: MemberId(id),
-            name: format!("m{id}"),
-            role: MemberRole::Voter,
-            peer_urls: Vec::new(),
-            client_urls: vec![format!("http://10.0.0.{id}:2379")],
-            host: None,
-            reachability: Reachability::Answering,
-            status: Some(status),
-            last_seen: Some(Timestamp(1)),
-            unit: None,
-        }
-    }
-
-    fn view(members: Vec<MemberView>) -> ClusterView {
-        ClusterView {
-            id: ClusterId::from_random([1; 10]),
-            name: "orders".into(),
-            seq: Wide(1),
-            taken_at: Timestamp(1),
-            scheme: Scheme::Http,
-            reach: Reach::Direct,
-            cluster_id_hex: None,
-            members,
-            leader: Some(MemberId(1)),
-            tolerance: Tolerance { voters: 3, healthy: 3, quorum: 2 },
-            alarms: Vec::new(),
-            quota: None,
-            no_quorum_since: None,
-            operation: None,
-            tick_millis: 1000,
-        }
-    }
+    use crate::live::sample::{member, view};
+    use quorate_domain::{Timestamp, wide::Wide};
 
     fn order(view: &ClusterView) -> Vec<u64> {
         candidates(view).expect("somebody").iter().map(|member| member.id.0).collect()

@@ -2,7 +2,11 @@
 //! the disk has is asked by the vault's own writer.
 
 use crate::{console::Console, error::CoreError};
-use quorate_domain::{Problem, ProblemKind, Timestamp, snapshots::Vault};
+use quorate_domain::{
+    Problem, ProblemKind, SnapshotId, Timestamp,
+    snapshots::{Origin, Snapshot, SnapshotState, Vault},
+    wide::Wide,
+};
 use quorate_vault::names;
 
 /// How many names are tried for snapshots of one second.
@@ -31,8 +35,42 @@ fn mebibytes(bytes: u64) -> u64 {
 }
 
 impl Console {
+    /// A snapshot of which there is nothing yet, of no cluster that is under management, under a name of its own.
+    pub(super) async fn blank_snapshot(
+        &self,
+        vault: &Vault,
+        cluster_name: String,
+        at: Timestamp,
+        (actor, origin): (String, Origin),
+    ) -> Result<Snapshot, CoreError> {
+        let encrypted = vault.recipient.is_some();
+        Ok(Snapshot {
+            id: SnapshotId::from_random(self.random()),
+            vault: vault.id.clone(),
+            cluster: None,
+            name: self.free_name(vault, &cluster_name, at, encrypted).await?,
+            cluster_name,
+            state: SnapshotState::Taking,
+            at,
+            actor,
+            origin,
+            member: String::new(),
+            etcd_cluster: String::new(),
+            version: None,
+            revision: None,
+            bytes: Wide(0),
+            expected: Wide(0),
+            sha256: String::new(),
+            sealed_by_etcd: None,
+            content: None,
+            encrypted,
+            protected: false,
+            problem: String::new(),
+        })
+    }
+
     /// A name that no snapshot of the vault has, nor had when it failed.
-    pub(super) async fn free_name(
+    async fn free_name(
         &self,
         vault: &Vault,
         cluster: &str,

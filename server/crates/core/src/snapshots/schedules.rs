@@ -13,9 +13,8 @@ use crate::{
     permit::{Permit, act},
 };
 use quorate_domain::{
-    Problem, ScheduleId, SnapshotId, Timestamp,
+    Problem, ScheduleId, Timestamp,
     snapshots::{Kept, NewSchedule, NextRun, Origin, Schedule, Snapshot, SnapshotState},
-    wide::Wide,
 };
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
@@ -182,30 +181,9 @@ impl Console {
     ) -> Result<(), CoreError> {
         let record = self.record_of(&schedule.cluster).await?;
         let vault = self.vault_row(&schedule.given.vault).await?.vault;
-        let encrypted = vault.recipient.is_some();
-        let snapshot = Snapshot {
-            id: SnapshotId::from_random(self.random()),
-            name: self.free_name(&vault, &record.name, now, encrypted).await?,
-            vault: vault.id,
-            cluster: Some(record.id),
-            cluster_name: record.name,
-            state: SnapshotState::Failed,
-            at: now,
-            actor: CONSOLE.into(),
-            origin: Origin::Schedule { schedule: schedule.id.clone() },
-            member: String::new(),
-            etcd_cluster: String::new(),
-            version: None,
-            revision: None,
-            bytes: Wide(0),
-            expected: Wide(0),
-            sha256: String::new(),
-            sealed_by_etcd: None,
-            content: None,
-            encrypted,
-            protected: false,
-            problem,
-        };
+        let origin = Origin::Schedule { schedule: schedule.id.clone() };
+        let blank = self.blank_snapshot(&vault, record.name, now, (CONSOLE.into(), origin)).await?;
+        let snapshot = Snapshot { cluster: Some(record.id), state: SnapshotState::Failed, problem, ..blank };
         let mut tx = self.0.store.begin().await?;
         tx.begin_schedule(&run.schedule, run.due, now, run.next).await?;
         tx.insert_snapshot(&snapshot).await?;

@@ -176,7 +176,10 @@ impl Console {
         let expected = members.first().and_then(|m| m.status.as_ref()).map(|s| s.db_size).unwrap_or_default();
         room::within_budget(&order.vault.vault, expected.0)?;
         let place = self.place(&order.vault).await?;
-        let snapshot = self.blank_snapshot(&order, &record, &place, expected).await?;
+        let (at, by) = (self.0.clock.now(), (order.actor.clone(), order.origin.clone()));
+        let blank = self.blank_snapshot(&order.vault.vault, record.name.clone(), at, by).await?;
+        let member = order.member.clone().unwrap_or_default();
+        let snapshot = Snapshot { cluster: Some(record.id.clone()), member, expected, ..blank };
         let mut tx = self.0.store.begin().await?;
         if let Err(error) = tx.insert_snapshot(&snapshot).await {
             let busy = matches!(&error, StoreError::Conflict { field: "", .. });
@@ -210,40 +213,6 @@ impl Console {
                     .into(),
             )),
         }
-    }
-
-    async fn blank_snapshot(
-        &self,
-        order: &Order,
-        record: &ClusterRecord,
-        place: &Place,
-        expected: Wide,
-    ) -> Result<Snapshot, CoreError> {
-        let at = self.0.clock.now();
-        let encrypted = place.encrypts();
-        Ok(Snapshot {
-            id: SnapshotId::from_random(self.random()),
-            vault: order.vault.vault.id.clone(),
-            cluster: Some(record.id.clone()),
-            cluster_name: record.name.clone(),
-            name: self.free_name(&order.vault.vault, &record.name, at, encrypted).await?,
-            state: SnapshotState::Taking,
-            at,
-            actor: order.actor.clone(),
-            origin: order.origin.clone(),
-            member: order.member.clone().unwrap_or_default(),
-            etcd_cluster: String::new(),
-            version: None,
-            revision: None,
-            bytes: Wide(0),
-            expected,
-            sha256: String::new(),
-            sealed_by_etcd: None,
-            content: None,
-            encrypted,
-            protected: false,
-            problem: String::new(),
-        })
     }
 
     /// Takes it in a task of its own, so that even a panic ends in a row that says so.

@@ -12,7 +12,7 @@ use crate::{
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use quorate_domain::{
-    ClusterId, Problem, ProblemKind, SnapshotId, VaultId,
+    ClusterId, Problem, ProblemKind, VaultId,
     live::LiveMessage,
     snapshots::{Manifest, Origin, Snapshot, SnapshotState, Vault},
     wide::Wide,
@@ -79,31 +79,10 @@ impl Console {
         };
         room::within_budget(&row.vault, new.bytes.unwrap_or_default())?;
         let place = self.place(&row).await?;
-        let (at, encrypted) = (self.0.clock.now(), place.encrypts());
-        let snapshot = Snapshot {
-            id: SnapshotId::from_random(self.random()),
-            name: self.free_name(&row.vault, &cluster_name, at, encrypted).await?,
-            vault: row.vault.id.clone(),
-            // It claims no cluster while it comes: a slow line must not stop schedules.
-            cluster: None,
-            cluster_name,
-            state: SnapshotState::Taking,
-            at,
-            actor: permit.actor().label(),
-            origin: Origin::Upload,
-            member: String::new(),
-            etcd_cluster: String::new(),
-            version: None,
-            revision: None,
-            bytes: Wide(0),
-            expected: Wide(new.bytes.unwrap_or_default()),
-            sha256: String::new(),
-            sealed_by_etcd: None,
-            content: None,
-            encrypted,
-            protected: false,
-            problem: String::new(),
-        };
+        let by = (permit.actor().label(), Origin::Upload);
+        // It claims no cluster while it comes: a slow line must not stop schedules.
+        let blank = self.blank_snapshot(&row.vault, cluster_name, self.0.clock.now(), by).await?;
+        let snapshot = Snapshot { expected: Wide(new.bytes.unwrap_or_default()), ..blank };
         let mut tx = self.0.store.begin().await?;
         tx.insert_snapshot(&snapshot).await?;
         tx.commit().await?;
