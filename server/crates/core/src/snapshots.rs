@@ -206,7 +206,7 @@ impl Console {
         draft.write(&mut tx, self.0.clock.now()).await?;
         tx.commit().await?;
         let place = self.place(&vault).await?;
-        if let Err(error) = place.delete_bundle(&row.name).await {
+        if let Err(error) = room::delete_own(&place, &row.id, &row.name).await {
             self.note_vault(&row.vault, &error.to_string()).await?;
             return Err(vault_problem(error));
         }
@@ -267,7 +267,7 @@ impl Console {
                 place.clean().await.map_err(vault_problem)?;
             }
             for row in left {
-                place.delete_bundle(&row.name).await.map_err(vault_problem)?;
+                room::delete_own(&place, &row.id, &row.name).await.map_err(vault_problem)?;
             }
             Ok::<_, CoreError>(())
         };

@@ -4,10 +4,10 @@
 use crate::{console::Console, error::CoreError};
 use quorate_domain::{
     Problem, ProblemKind, SnapshotId, Timestamp,
-    snapshots::{Origin, Snapshot, SnapshotState, Vault},
+    snapshots::{Manifest, Origin, Snapshot, SnapshotState, Vault},
     wide::Wide,
 };
-use quorate_vault::names;
+use quorate_vault::{Vault as Place, VaultError, names};
 
 /// How many names are tried for snapshots of one second.
 const NAMES: i64 = 60;
@@ -32,6 +32,19 @@ pub(super) fn within_budget(vault: &Vault, bytes: u64) -> Result<(), CoreError> 
 /// Rounded up: what is a little too much must not read as if it fitted.
 fn mebibytes(bytes: u64) -> u64 {
     bytes.div_ceil(1 << 20)
+}
+
+/// Deletes what a vault has of a snapshot. What another console, or another vault of the same place, keeps under its name stays: the
+/// manifest says whose it is.
+pub(super) async fn delete_own(place: &Place, id: &SnapshotId, name: &str) -> Result<(), VaultError> {
+    let manifest: Option<Manifest> = match place.get_json(&names::manifest(name)).await {
+        Err(VaultError::Corrupt { .. }) => None,
+        read => read?,
+    };
+    if manifest.is_some_and(|manifest| manifest.snapshot.id != *id) {
+        return Ok(());
+    }
+    place.delete_bundle(name).await
 }
 
 impl Console {

@@ -287,7 +287,7 @@ impl Console {
     }
 
     async fn end_broken(&self, id: &SnapshotId, name: &str, place: &Place, words: String) -> Result<(), CoreError> {
-        if let Err(error) = place.delete_bundle(name).await {
+        if let Err(error) = room::delete_own(place, id, name).await {
             tracing::warn!(snapshot = name, error = chain(&error), "what is left of a snapshot was not deleted");
         }
         let mut tx = self.0.store.begin().await?;

@@ -100,7 +100,7 @@ impl Console {
         match self.upload(job, bytes, body).await {
             Ok(good) => Ok(good),
             Err(error) => {
-                if let Err(error) = place.delete_bundle(&name).await {
+                if let Err(error) = room::delete_own(&place, &id, &name).await {
                     tracing::warn!(snapshot = name, error = chain(&error), "what is left of an upload was not deleted");
                 }
                 let mut tx = self.0.store.begin().await?;

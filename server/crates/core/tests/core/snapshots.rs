@@ -216,6 +216,37 @@ async fn what_a_killed_console_left_is_failed_and_gone_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn what_another_keeps_under_the_same_name_in_the_same_place_stays() {
+    let stage = Stage::raise(1, 1).await;
+    let good = stage.taken().await;
+    let place = VaultPlace::Local { directory: stage.vault_dir().to_str().expect("text").to_owned() };
+    let twin = NewVault { name: "twin".into(), place, budget: None, recipient: None };
+    let global = stage.console.permit(&Actor::cli(), Scope::Global).await.expect("a permit");
+    let twin = stage
+        .console
+        .create_vault(&global, twin, quorate_core::vaults::NewVaultSecrets::default())
+        .await
+        .expect("a vault");
+    let left = Snapshot {
+        id: SnapshotId::from_random([9; 10]),
+        vault: twin.id,
+        cluster: None,
+        state: SnapshotState::Taking,
+        ..good.clone()
+    };
+    let mut tx = stage.store.begin().await.expect("a change");
+    tx.insert_snapshot(&left).await.expect("a row");
+    tx.commit().await.expect("commit");
+    stage.console.stop().await;
+    let console =
+        Console::new(stage.store.clone(), Arc::new(stage.clock.clone()), Config::new(stage.dir.path().to_owned()));
+    console.bring_up().await.expect("up");
+    assert_eq!(stage.store.snapshot(&left.id).await.expect("read").expect("a row").state, SnapshotState::Failed);
+    assert_eq!(stage.files(), [good.name.clone(), format!("{}.manifest.json", good.name)]);
+    console.stop().await;
+}
+
+#[tokio::test]
 async fn no_snapshot_is_begun_beside_a_restore() {
     let stage = Stage::raise(1, 1).await;
     let operation = OperationId::from_random([5; 10]);
